@@ -1,0 +1,138 @@
+package audit
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+type (
+	// A Cluster tells what is declared. What it could not read is in the
+	// inventory; an error means that nothing could be read.
+	Cluster interface {
+		Inventory(context.Context) (*Inventory, error)
+	}
+	// A Network tells what was carried. What it could not see is in the
+	// traffic; an error means that nothing could be seen.
+	Network interface {
+		Traffic(context.Context, Hints) (*Traffic, error)
+	}
+	// A Reporter tells somebody of a report.
+	Reporter interface {
+		Report(context.Context, *Report) error
+	}
+)
+
+// Hints is what the inventory knows that helps to merge flows.
+type Hints struct {
+	// Cuts are instants that no conversation may span, in order: changes of
+	// policy, and each change plus the settle time.
+	Cuts []time.Time
+	// Owner returns the workload that owns a pod, or false if the pod is not known.
+	Owner func(namespace, pod string) (Ref, bool)
+}
+
+// An Auditor does one run after another. A nil Cluster or Network was not
+// given: the rules that need it are skipped, and the report says so.
+type Auditor struct {
+	Cluster  Cluster
+	Network  Network
+	Compile  func(*Inventory) Engine
+	Rules    []*Rule
+	Options  Options
+	Reporter Reporter
+	Log      *slog.Logger
+	Version  string
+	Name     string  // name of the cluster, if the caller knows it better
+	Baseline *Report // compared with, if not nil
+}
+
+// Audit gathers, checks and reports once. A side that can't be gathered does
+// not stop the other: its failure is in the report's coverage, and in the error
+// if nothing could be gathered at all. The report is returned even if telling
+// of it failed.
+func (a *Auditor) Audit(ctx context.Context, t Trigger) (*Report, error) {
+	began := time.Now().UTC()
+	run := rand.Text()[:12]
+	s, missing, err := a.gather(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var engine Engine
+	if s.Inventory != nil {
+		engine = a.Compile(s.Inventory)
+	}
+	r := Check(s, engine, a.Rules)
+	r.Coverage.Problems = append(missing, r.Coverage.Problems...)
+	if a.Name != "" {
+		r.rename(a.Name)
+	}
+	r.Run = Run{ID: run, Trigger: t, Began: began, Ended: time.Now().UTC(), Version: a.Version}
+	if a.Baseline != nil {
+		Compare(a.Baseline, r)
+	}
+	a.Log.Info("audited", "run", run, "trigger", string(t), "flows", r.Coverage.Flows,
+		"findings", len(r.Findings), "took", r.Run.Ended.Sub(began))
+	if a.Reporter == nil {
+		return r, nil
+	}
+	return r, a.Reporter.Report(ctx, r)
+}
+
+// gather builds the snapshot. The inventory comes first, since the flows are
+// merged along its changes.
+func (a *Auditor) gather(ctx context.Context) (s *Snapshot, missing []string, err error) {
+	s = &Snapshot{Options: a.Options}
+	var failed []error
+	if a.Cluster != nil {
+		if s.Inventory, err = a.Cluster.Inventory(ctx); err != nil {
+			failed = append(failed, fmt.Errorf("read cluster: %w", err))
+			s.Inventory = nil
+		}
+	}
+	if a.Network != nil {
+		if s.Traffic, err = a.Network.Traffic(ctx, s.hints()); err != nil {
+			failed = append(failed, fmt.Errorf("read flows: %w", err))
+			s.Traffic = nil
+		}
+	}
+	if s.Inventory == nil && s.Traffic == nil {
+		if len(failed) == 0 {
+			return nil, nil, ErrNothing
+		}
+		return nil, nil, &GatherError{failed}
+	}
+	for _, e := range failed {
+		a.Log.Error("could not gather", "err", e)
+		missing = append(missing, e.Error())
+	}
+	return s, missing, nil
+}
+
+func (s *Snapshot) hints() Hints {
+	h := Hints{Owner: func(string, string) (Ref, bool) { return Ref{}, false }}
+	if s.Inventory == nil {
+		return h
+	}
+	owners := make(map[[2]string]Ref, len(s.Pods))
+	for _, p := range s.Pods {
+		owners[[2]string{p.Namespace, p.Name}] = p.Owner
+	}
+	h.Owner = func(ns, pod string) (Ref, bool) {
+		r, ok := owners[[2]string{ns, pod}]
+		return r, ok
+	}
+	for _, p := range s.Policies {
+		for _, t := range []time.Time{p.Created, p.Changed} {
+			if !t.IsZero() {
+				h.Cuts = append(h.Cuts, t, t.Add(s.Settle))
+			}
+		}
+	}
+	slices.SortFunc(h.Cuts, time.Time.Compare)
+	h.Cuts = slices.CompactFunc(h.Cuts, time.Time.Equal)
+	return h
+}

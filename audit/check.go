@@ -1,0 +1,231 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Check holds a snapshot against the rules. It is pure: it can't fail, and the
+// same snapshot gives the same report. Engine may be nil if the snapshot has no
+// inventory.
+func Check(s *Snapshot, engine Engine, rules []*Rule) *Report {
+	r := &Report{Schema: Schema, Findings: []Finding{}, Rules: []RuleInfo{}}
+	r.Cluster = s.cluster()
+	r.Coverage = coverage(s, engine)
+	var j *Judgement
+	if engine != nil && s.Traffic != nil {
+		j = Judge(s, engine)
+		r.Coverage.Unjudged = j.Unjudged
+	}
+	for _, rule := range rules {
+		r.Rules = append(r.Rules, rule.Info())
+		if why := s.lacks(rule.Needs); why != "" {
+			r.Coverage.Skipped[rule.Name] = why
+			continue
+		}
+		rule.Check(&Pass{Snapshot: s, Judgement: j, rule: rule, report: r})
+	}
+	slices.SortFunc(r.Rules, func(a, b RuleInfo) int { return cmp.Compare(a.ID, b.ID) })
+	r.finish(s)
+	return r
+}
+
+// finish fills in what is the same for every finding, and orders them.
+func (r *Report) finish(s *Snapshot) {
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		f.State = New
+		f.Owner = s.Owner(f.Subject)
+		f.Fingerprint = f.fingerprint(r.Cluster)
+		if f.Location == (Source{}) {
+			f.Location = s.locate(f)
+		}
+		if f.Location != (Source{}) {
+			f.LocatedBy = "manifests"
+		}
+	}
+	slices.SortFunc(r.Findings, compareFindings)
+}
+
+// rename gives the report another cluster name.
+func (r *Report) rename(cluster string) {
+	r.Cluster = cluster
+	for i := range r.Findings {
+		r.Findings[i].Fingerprint = r.Findings[i].fingerprint(cluster)
+	}
+}
+
+func (s *Snapshot) cluster() string {
+	if s.Inventory != nil && s.Inventory.Cluster != "" {
+		return s.Inventory.Cluster
+	}
+	if s.Traffic != nil && len(s.Clusters) == 1 {
+		return s.Clusters[0]
+	}
+	return "default"
+}
+
+// lacks says why a rule with these needs can't be applied; "" if it can.
+func (s *Snapshot) lacks(needs Input) string {
+	if s.Inventory == nil && needs&(Policies|Kyverno) != 0 {
+		return "no cluster and no manifests were given"
+	}
+	if s.Traffic == nil && needs&Flows != 0 {
+		return "no flows"
+	}
+	if needs&Kyverno != 0 && !s.hasKyverno() {
+		return "no Kyverno objects were found"
+	}
+	return ""
+}
+
+func (s *Snapshot) hasKyverno() bool {
+	if len(s.Kyverno) > 0 || len(s.Results) > 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Unreadable, func(u Unreadable) bool { return !u.Absent && strings.Contains(u.Kind, "kyverno") })
+}
+
+// locate finds the file to change for a finding: that of the first policy that
+// took part, else that of its subject.
+func (s *Snapshot) locate(f *Finding) Source {
+	for _, p := range f.Policies {
+		if p.Object != nil && p.Object.Source != (Source{}) {
+			return p.Object.Source
+		}
+	}
+	if s.Inventory == nil {
+		return Source{}
+	}
+	switch f.Subject.Kind {
+	case "Namespace":
+		if n := s.Namespace(f.Subject.Name); n != nil {
+			return n.Source
+		}
+	case "Pod":
+		for _, p := range s.Pods {
+			if p.Namespace == f.Subject.Namespace && p.Name == f.Subject.Name {
+				return p.Source
+			}
+		}
+	}
+	for _, w := range s.Workloads {
+		if w.Ref == f.Subject {
+			return w.Source
+		}
+	}
+	for _, o := range slices.Concat(s.Policies, s.Kyverno) {
+		if o.Ref == f.Subject {
+			return o.Source
+		}
+	}
+	return Source{}
+}
+
+// coverage writes down what was and was not seen.
+func coverage(s *Snapshot, engine Engine) Coverage {
+	c := Coverage{
+		Nodes: []NodeCoverage{}, SilentNodes: []string{}, Unreadable: []string{}, PartlyUnderstood: []string{},
+		Withheld: map[string]int{}, Skipped: map[string]string{},
+	}
+	if t := s.Traffic; t != nil {
+		c.From, c.To, c.Asked = t.Since, t.Until, t.Asked
+		c.Flows, c.Lost, c.Folded, c.BadRecords = t.Flows, t.Lost, t.Folded, t.BadRecords
+		c.Conversations = len(t.Conversations)
+		c.LostBy = maps.Clone(t.LostBy)
+		c.Nodes = append(c.Nodes, t.Nodes...)
+		c.SilentNodes = append(c.SilentNodes, t.SilentNodes...)
+		c.Problems = append(c.Problems, problems(t.Problems)...)
+	}
+	if i := s.Inventory; i != nil {
+		for _, u := range i.Unreadable {
+			if u.Absent {
+				c.Absent = append(c.Absent, u.Kind)
+			} else {
+				c.Unreadable = append(c.Unreadable, u.Kind+": "+u.Reason)
+			}
+		}
+		c.Ignored = maps.Clone(i.Ignored)
+		c.Problems = append(c.Problems, problems(i.Problems)...)
+		c.silent(s)
+	}
+	if engine != nil {
+		for _, p := range engine.Partly() {
+			if line := p.Ref.String() + ": " + p.Why; p.NoEffect {
+				c.Rejected = append(c.Rejected, line)
+			} else {
+				c.PartlyUnderstood = append(c.PartlyUnderstood, line)
+			}
+		}
+	}
+	slices.Sort(c.Unreadable)
+	slices.Sort(c.Absent)
+	return c
+}
+
+// silent lists the workloads that no flow spoke of, and the nodes of the
+// cluster that reported nothing.
+func (c *Coverage) silent(s *Snapshot) {
+	heard := map[Ref]bool{}
+	nodes := map[string]bool{}
+	if s.Traffic != nil {
+		for i := range s.Conversations {
+			heard[s.Conversations[i].From.Workload] = true
+			heard[s.Conversations[i].To.Workload] = true
+		}
+		for _, n := range s.Traffic.Nodes {
+			// Hubble calls a node cluster/node.
+			nodes[n.Name[strings.LastIndexByte(n.Name, '/')+1:]] = true
+		}
+	}
+	all := map[Ref]bool{}
+	for _, p := range s.Pods {
+		if !p.HostNetwork && !p.Done {
+			all[p.Owner] = true
+		}
+	}
+	c.Workloads = len(all)
+	if s.Traffic == nil {
+		return
+	}
+	for w := range all {
+		if !heard[w] {
+			c.Unheard = append(c.Unheard, w.String())
+		}
+	}
+	slices.Sort(c.Unheard)
+	for _, n := range s.Inventory.Nodes {
+		if !nodes[n.Name] && !slices.Contains(c.SilentNodes, n.Name) {
+			c.SilentNodes = append(c.SilentNodes, n.Name)
+		}
+	}
+	slices.Sort(c.SilentNodes)
+}
+
+func problems(ps []Problem) []string {
+	var out []string
+	for _, p := range ps {
+		out = append(out, p.String())
+	}
+	return out
+}
+
+// String names the file, the document, the line and what is wrong.
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Document > 0 {
+		fmt.Fprintf(&b, ", document %d", p.Document)
+	}
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ", line %d", p.Line)
+	}
+	if b.Len() > 0 {
+		b.WriteString(": ")
+	}
+	b.WriteString(p.Err)
+	return b.String()
+}

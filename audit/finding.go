@@ -1,0 +1,177 @@
+package audit
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Ref names an object, an entity such as world, or an address.
+type Ref struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+// String is how a person writes it: kind and namespace/name.
+func (r Ref) String() string {
+	switch {
+	case r == Ref{}:
+		return ""
+	case r.Kind == "Entity":
+		return r.Name
+	case r.Namespace != "":
+		return r.Kind + " " + r.Namespace + "/" + r.Name
+	}
+	return r.Kind + " " + r.Name
+}
+
+// Compare orders by namespace, kind and name.
+func (r Ref) Compare(o Ref) int {
+	return cmp.Or(cmp.Compare(r.Namespace, o.Namespace), cmp.Compare(r.Kind, o.Kind), cmp.Compare(r.Name, o.Name))
+}
+
+// Severity of a rule, and so of each of its findings.
+type Severity string
+
+// Severities.
+const (
+	Info     Severity = "info"
+	Low      Severity = "low"
+	Medium   Severity = "medium"
+	High     Severity = "high"
+	Critical Severity = "critical"
+)
+
+// Severities from the least to the worst.
+var Severities = []Severity{Info, Low, Medium, High, Critical}
+
+// Rank is the place in [Severities]; -1 for an unknown word.
+func (s Severity) Rank() int {
+	for i, o := range Severities {
+		if o == s {
+			return i
+		}
+	}
+	return -1
+}
+
+// Kind tells what does not hold from what was proven to hold.
+type Kind string
+
+// Kinds of finding.
+const (
+	Fails  Kind = "fail"
+	Passes Kind = "pass" // positive proof
+)
+
+// State is what a finding is relative to the record it was compared with.
+type State string
+
+// States.
+const (
+	New       State = "new"
+	Unchanged State = "unchanged"
+)
+
+// A Finding is one rule not holding for one subject, or proof that it holds.
+// It is plain data: it can be stored, sent and read again.
+type Finding struct {
+	ID          string      `json:"id"`   // SEG401
+	Rule        string      `json:"rule"` // flow-drop-gap
+	Severity    Severity    `json:"severity"`
+	Kind        Kind        `json:"kind"`
+	State       State       `json:"state"`
+	Subject     Ref         `json:"subject"` // whose owner must act
+	Peer        *Ref        `json:"peer,omitempty"`
+	Direction   Direction   `json:"direction,omitempty"` // which end decides
+	Protocol    Protocol    `json:"protocol,omitempty"`
+	Port        *uint16     `json:"port,omitempty"` // a pointer because ICMP type 0 is a value
+	Owner       string      `json:"owner,omitempty"`
+	Message     string      `json:"message"` // one sentence, no final period
+	Fingerprint string      `json:"fingerprint"`
+	Policies    []PolicyRef `json:"policies,omitempty"`
+	Location    Source      `json:"location,omitzero"` // of the policy to change, else of the subject; zero if no file holds either
+	LocatedBy   string      `json:"locatedBy,omitempty"`
+	Evidence    []Evidence  `json:"evidence,omitempty"`
+	Fix         string      `json:"fix,omitempty"`
+}
+
+// Evidence is what a finding rests on.
+type Evidence struct {
+	What        string    `json:"what"` // one line: the event, or the text of a report
+	Connections uint64    `json:"connections,omitempty"`
+	Flows       uint64    `json:"flows,omitempty"`
+	First       time.Time `json:"first,omitzero"`
+	Last        time.Time `json:"last,omitzero"`
+	Nodes       []string  `json:"nodes,omitempty"`
+	Samples     []Sample  `json:"samples,omitempty"`
+}
+
+// PortName is the port as people write it: TCP 8080, ICMPv4 type 8, or "".
+func (f *Finding) PortName() string {
+	if f.Port == nil {
+		return string(f.Protocol)
+	}
+	return PortName(f.Protocol, *f.Port)
+}
+
+// PortName is a protocol and port as people write them.
+func PortName(p Protocol, port uint16) string {
+	if p == ICMPv4 || p == ICMPv6 {
+		return fmt.Sprintf("%s type %d", p, port)
+	}
+	return fmt.Sprintf("%s %d", p, port)
+}
+
+// fingerprint identifies a finding across runs: 32 hexadecimal digits of what
+// it is about, never of how it is worded.
+func (f *Finding) fingerprint(cluster string) string {
+	parts := []string{"v1", f.ID, cluster, f.Subject.Kind, f.Subject.Namespace, f.Subject.Name, string(f.Direction), string(f.Protocol)}
+	if f.Peer != nil {
+		parts = append(parts, f.Peer.Kind, f.Peer.Namespace, f.Peer.Name)
+	}
+	if f.Port != nil {
+		parts = append(parts, fmt.Sprint(*f.Port))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// compareFindings orders the worst first, and then completely.
+func compareFindings(a, b Finding) int {
+	peer := func(f Finding) Ref {
+		if f.Peer == nil {
+			return Ref{}
+		}
+		return *f.Peer
+	}
+	return cmp.Or(
+		cmp.Compare(b.kindRank(), a.kindRank()),
+		cmp.Compare(b.Severity.Rank(), a.Severity.Rank()),
+		cmp.Compare(a.ID, b.ID),
+		a.Subject.Compare(b.Subject),
+		cmp.Compare(a.Direction, b.Direction),
+		peer(a).Compare(peer(b)),
+		cmp.Compare(a.Protocol, b.Protocol),
+		cmp.Compare(deref(a.Port), deref(b.Port)),
+		cmp.Compare(a.Message, b.Message),
+	)
+}
+
+func (f *Finding) kindRank() int {
+	if f.Kind == Passes {
+		return 0
+	}
+	return 1
+}
+
+func deref(p *uint16) int {
+	if p == nil {
+		return -1
+	}
+	return int(*p)
+}

@@ -1,0 +1,143 @@
+package audit
+
+import (
+	"net/netip"
+	"time"
+)
+
+// An Inventory is what the cluster declares.
+type Inventory struct {
+	Cluster string    // the cluster's name; "" if nothing tells it
+	At      time.Time // when it was read; for files the newest time written in them; zero if there is none
+
+	Namespaces []Namespace
+	Pods       []Pod
+	Workloads  []Workload // declared owners of pods: Deployment, StatefulSet, DaemonSet, …
+	Services   []Service
+	Nodes      []Node
+	Policies   []*Object         // network policies of every kind
+	Kyverno    []*Object         // Kyverno's policies, exceptions, update requests
+	Results    []KyvernoResult   // what Kyverno's reports say, failures only
+	Settings   map[string]string // ConfigMap kube-system/cilium-config; nil if not seen
+
+	Unreadable []Unreadable   // kinds that could not be listed
+	Ignored    map[string]int // objects of kinds that say nothing about segmentation, by kind
+	Problems   []Problem      // documents that could not be read
+}
+
+// An Object is a declared object of a kind whose meaning another package knows.
+type Object struct {
+	Ref
+	APIVersion  string // group/version
+	UID         string
+	Generation  int64     // 0 if not set
+	Created     time.Time // zero if not known
+	Changed     time.Time // last change of what it declares; zero if not known
+	Labels      map[string]string
+	Annotations map[string]string
+	Raw         map[string]any // the object as decoded from JSON or YAML
+	Source      Source
+}
+
+// Source says which file an object was read from; zero if it came from a
+// cluster. Line is that of the object's first line, from 1.
+type Source struct {
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+}
+
+// A Namespace with its labels, which are part of the identity of its pods.
+type Namespace struct {
+	Name        string
+	UID         string
+	Labels      map[string]string
+	Annotations map[string]string
+	Created     time.Time
+	Source      Source
+}
+
+// A Pod as the API server knows it: who owns it, where it runs.
+type Pod struct {
+	Namespace, Name string
+	Labels          map[string]string
+	Owner           Ref // the workload: Deployment rather than its ReplicaSet; the pod itself if nothing owns it
+	Node            string
+	IPs             []netip.Addr
+	HostNetwork     bool
+	Done            bool // Succeeded or Failed: it carries nothing any more
+	ServiceAccount  string
+	Ports           []NamedPort
+	Created         time.Time
+	Source          Source
+}
+
+// NamedPort is a container port that has a name.
+type NamedPort struct {
+	Name     string
+	Protocol Protocol
+	Port     uint16
+}
+
+// A Workload is a declared owner of pods, with the labels of its template.
+type Workload struct {
+	Ref
+	Labels         map[string]string // of the object
+	Annotations    map[string]string // of the object
+	PodLabels      map[string]string // of the pod template
+	HostNetwork    bool
+	ServiceAccount string
+	Ports          []NamedPort
+	Source         Source
+}
+
+// A Service, for its addresses and for what it selects.
+type Service struct {
+	Namespace, Name string
+	IPs             []netip.Addr
+	Selector        map[string]string
+	Ports           []ServicePort
+	Source          Source
+}
+
+// ServicePort maps a port of a Service to one of its backends.
+type ServicePort struct {
+	Name       string
+	Protocol   Protocol
+	Port       uint16
+	Target     uint16 // 0 if the target is a name
+	TargetName string
+}
+
+// A Node and its addresses.
+type Node struct {
+	Name string
+	IPs  []netip.Addr
+}
+
+// KyvernoResult is one line of a policy report that is not a pass.
+type KyvernoResult struct {
+	Policy    string // as reported: "name", or "namespace/name" of a namespaced policy
+	Rule      string
+	Source    string // who judged: kyverno, KyvernoValidatingPolicy, …
+	Result    string // pass, fail, warn, error, skip
+	Severity  string
+	Message   string
+	Resource  Ref
+	Timestamp time.Time
+	Report    Ref
+}
+
+// Unreadable is a kind whose objects are not known, and why.
+type Unreadable struct {
+	Kind   string // resource.group, as in networkpolicies.networking.k8s.io
+	Reason string
+	Absent bool // the cluster does not serve the kind, so no such object exists
+}
+
+// Problem is a piece of input that could not be read.
+type Problem struct {
+	File     string
+	Document int // from 1; 0 if not a matter of one document
+	Line     int // from 1; 0 if not known
+	Err      string
+}

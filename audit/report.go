@@ -1,0 +1,192 @@
+package audit
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Schema is the version of the record.
+const Schema = "segproof.dev/report/v1"
+
+// A Report is the outcome of a run: plain data, and, as JSON, the record.
+type Report struct {
+	Schema   string     `json:"schema"`
+	Cluster  string     `json:"cluster"`
+	Run      Run        `json:"run"`
+	Findings []Finding  `json:"findings"` // worst first, fully ordered
+	Gone     []Finding  `json:"gone,omitempty"`
+	Coverage Coverage   `json:"coverage"`
+	Rules    []RuleInfo `json:"rules"` // those applied or skipped, by id
+}
+
+// Run says why, when and by what the report was made.
+type Run struct {
+	ID      string    `json:"id"`
+	Trigger Trigger   `json:"trigger"`
+	Began   time.Time `json:"began"`
+	Ended   time.Time `json:"ended"`
+	Version string    `json:"version,omitempty"`
+}
+
+// Trigger is why a run began.
+type Trigger string
+
+// Triggers.
+const (
+	Manual   Trigger = "manual"
+	Schedule Trigger = "schedule"
+	Change   Trigger = "change"
+)
+
+// Coverage is what was and was not seen.
+type Coverage struct {
+	From             time.Time         `json:"from,omitzero"` // the window really covered
+	To               time.Time         `json:"to,omitzero"`
+	Asked            time.Time         `json:"asked,omitzero"` // from when flows were asked for
+	Flows            uint64            `json:"flows"`
+	Conversations    int               `json:"conversations"`
+	Lost             uint64            `json:"lost"`
+	LostBy           map[string]uint64 `json:"lostBy,omitempty"`
+	Folded           uint64            `json:"folded,omitempty"` // flows merged into "other" at a cap
+	Nodes            []NodeCoverage    `json:"nodes"`
+	SilentNodes      []string          `json:"silentNodes"`
+	Unreadable       []string          `json:"unreadable"`
+	Absent           []string          `json:"absent,omitempty"` // kinds that the cluster does not serve
+	PartlyUnderstood []string          `json:"partlyUnderstood"`
+	Rejected         []string          `json:"rejected,omitempty"` // policies that Cilium rejects: they do nothing
+	Ignored          map[string]int    `json:"ignored,omitempty"`  // objects of other kinds
+	Problems         []string          `json:"problems,omitempty"` // input that could not be read
+	BadRecords       int               `json:"badRecords"`
+	Workloads        int               `json:"workloads"`         // workloads with pods that policy can isolate
+	Unheard          []string          `json:"unheard,omitempty"` // of those, the ones no flow spoke of
+	Unjudged         map[string]uint64 `json:"unjudged,omitempty"`
+	Withheld         map[string]int    `json:"withheld"` // rule → findings the evidence was not enough for
+	Skipped          map[string]string `json:"skipped"`  // rule → why it was not applied
+}
+
+// Percent is how much of what there was to see was seen: the least of the
+// share of flows not lost, of nodes that answered, and of workloads heard of.
+func (c *Coverage) Percent() int {
+	share := func(part, whole uint64) int {
+		if whole == 0 {
+			return 0
+		}
+		return int(part * 100 / whole)
+	}
+	if c.Flows == 0 {
+		return 0
+	}
+	p := share(c.Flows, c.Flows+c.Lost)
+	if n := len(c.Nodes) + len(c.SilentNodes); n > 0 {
+		p = min(p, share(uint64(len(c.Nodes)), uint64(n)))
+	}
+	if c.Workloads > 0 {
+		p = min(p, share(uint64(c.Workloads-len(c.Unheard)), uint64(c.Workloads)))
+	}
+	return p
+}
+
+// RuleInfo is a rule as data, in reports and in the output of the rules command.
+type RuleInfo struct {
+	ID         string   `json:"id"`
+	Name       string   `json:"name"`
+	Severity   Severity `json:"severity"`
+	Title      string   `json:"title"`
+	Why        string   `json:"why"`
+	Fix        string   `json:"fix"`
+	Blind      string   `json:"blind"`
+	DefaultOn  bool     `json:"defaultOn"`
+	References []string `json:"references"`
+}
+
+// Info is the rule as data.
+func (r *Rule) Info() RuleInfo {
+	refs := append([]string{}, r.References...)
+	return RuleInfo{r.ID, r.Name, r.Severity, r.Doc.Title, r.Doc.Why, r.Doc.Fix, r.Doc.Blind, !r.Off, refs}
+}
+
+// Worst is the highest severity among failed findings that count: those that
+// are new where a baseline was given, else all. ok is false if there are none.
+func (r *Report) Worst() (worst Severity, ok bool) {
+	for _, f := range r.Findings {
+		if f.Kind == Fails && f.State == New && (!ok || f.Severity.Rank() > worst.Rank()) {
+			worst, ok = f.Severity, true
+		}
+	}
+	return worst, ok
+}
+
+// Compare sets the state of each finding relative to a former record, and
+// lists what is gone: only what was looked for again. A rule that was skipped,
+// or that withheld something, turns nothing green.
+func Compare(before, now *Report) {
+	old := map[string]bool{}
+	for _, f := range before.Findings {
+		old[f.Fingerprint] = true
+	}
+	here := map[string]bool{}
+	for i := range now.Findings {
+		f := &now.Findings[i]
+		here[f.Fingerprint] = true
+		f.State = New
+		if old[f.Fingerprint] {
+			f.State = Unchanged
+		}
+	}
+	now.Gone = nil
+	looked := now.lookedFor()
+	for _, f := range before.Findings {
+		if f.Kind == Fails && !here[f.Fingerprint] && looked(f) {
+			now.Gone = append(now.Gone, f)
+		}
+	}
+	slices.SortFunc(now.Gone, compareFindings)
+}
+
+func (r *Report) lookedFor() func(Finding) bool {
+	applied := map[string]bool{}
+	for _, i := range r.Rules {
+		_, skipped := r.Coverage.Skipped[i.Name]
+		applied[i.Name] = !skipped && r.Coverage.Withheld[i.Name] == 0
+	}
+	blind := r.Coverage.Lost > 0 || len(r.Coverage.SilentNodes) > 0 || len(r.Coverage.Unreadable) > 0
+	return func(f Finding) bool {
+		if !applied[f.Rule] || blind {
+			return false
+		}
+		// A finding about a conversation is gone only if its subject was heard of.
+		return f.Direction == "" || f.Peer == nil || !slices.Contains(r.Coverage.Unheard, f.Subject.String())
+	}
+}
+
+// Encode writes the record: indented JSON and a final newline.
+func Encode(w io.Writer, r *Report) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// Decode reads a record. A document that is no record is an error that says so.
+func Decode(from io.Reader) (*Report, error) {
+	var r Report
+	d := json.NewDecoder(from)
+	if err := d.Decode(&r); err != nil {
+		if s, ok := errors.AsType[*json.SyntaxError](err); ok {
+			return nil, fmt.Errorf("not a record: %w at byte %d", err, s.Offset)
+		}
+		return nil, fmt.Errorf("not a record: %w", err)
+	}
+	if !strings.HasPrefix(r.Schema, "segproof.dev/report/") {
+		return nil, fmt.Errorf("not a record: schema is %q, expected %q", r.Schema, Schema)
+	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("record of schema %q; this version reads %q", r.Schema, Schema)
+	}
+	return &r, nil
+}

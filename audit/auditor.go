@@ -57,9 +57,12 @@ type Auditor struct {
 func (a *Auditor) Audit(ctx context.Context, t Trigger) (*Report, error) {
 	began := time.Now().UTC()
 	run := rand.Text()[:12]
-	s, missing, err := a.gather(ctx)
+	s, missing, err := a.Gather(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, m := range missing {
+		a.Log.Error("could not gather", "run", run, "err", m)
 	}
 	var engine Engine
 	if s.Inventory != nil {
@@ -82,9 +85,10 @@ func (a *Auditor) Audit(ctx context.Context, t Trigger) (*Report, error) {
 	return r, a.Reporter.Report(ctx, r)
 }
 
-// gather builds the snapshot. The inventory comes first, since the flows are
-// merged along its changes.
-func (a *Auditor) gather(ctx context.Context) (s *Snapshot, missing []string, err error) {
+// Gather builds the snapshot. The inventory comes first, since the flows are
+// merged along its changes. Missing says which side could not be gathered; if
+// neither could, that is the error.
+func (a *Auditor) Gather(ctx context.Context) (s *Snapshot, missing []string, err error) {
 	s = &Snapshot{Options: a.Options}
 	var failed []error
 	if a.Cluster != nil {
@@ -106,7 +110,6 @@ func (a *Auditor) gather(ctx context.Context) (s *Snapshot, missing []string, er
 		return nil, nil, &GatherError{failed}
 	}
 	for _, e := range failed {
-		a.Log.Error("could not gather", "err", e)
 		missing = append(missing, e.Error())
 	}
 	return s, missing, nil

@@ -26,7 +26,7 @@ func Check(s *Snapshot, engine Engine, rules []*Rule) *Report {
 			r.Coverage.Skipped[rule.Name] = why
 			continue
 		}
-		rule.Check(&Pass{Snapshot: s, Judgement: j, rule: rule, report: r})
+		rule.Check(&Pass{Snapshot: s, Engine: engine, Judgement: j, rule: rule, report: r})
 	}
 	slices.SortFunc(r.Rules, func(a, b RuleInfo) int { return cmp.Compare(a.ID, b.ID) })
 	r.finish(s)
@@ -40,6 +40,11 @@ func (r *Report) finish(s *Snapshot) {
 		f.State = New
 		f.Owner = s.Owner(f.Subject)
 		f.Fingerprint = f.fingerprint(r.Cluster)
+		for n := range f.Policies {
+			if o := f.Policies[n].Object; o != nil {
+				f.Policies[n].Location = o.Source
+			}
+		}
 		if f.Location == (Source{}) {
 			f.Location = s.locate(f)
 		}
@@ -47,7 +52,7 @@ func (r *Report) finish(s *Snapshot) {
 			f.LocatedBy = "manifests"
 		}
 	}
-	slices.SortFunc(r.Findings, compareFindings)
+	SortFindings(r.Findings)
 }
 
 // rename gives the report another cluster name.
@@ -93,8 +98,8 @@ func (s *Snapshot) hasKyverno() bool {
 // took part, else that of its subject.
 func (s *Snapshot) locate(f *Finding) Source {
 	for _, p := range f.Policies {
-		if p.Object != nil && p.Object.Source != (Source{}) {
-			return p.Object.Source
+		if p.Location != (Source{}) {
+			return p.Location
 		}
 	}
 	if s.Inventory == nil {

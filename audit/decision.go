@@ -60,8 +60,9 @@ type Decision struct {
 // PolicyRef names a policy, and the rule in it that took part.
 type PolicyRef struct {
 	Ref
-	Rule   string  `json:"rule,omitempty"` // such as ingress[0] or specs[1].egressDeny[2]; "" for the policy as a whole
-	Object *Object `json:"-"`
+	Rule     string  `json:"rule,omitempty"` // such as ingress[0] or specs[1].egressDeny[2]; "" for the policy as a whole
+	Location Source  `json:"location,omitzero"`
+	Object   *Object `json:"-"`
 }
 
 // Partly is a policy that is not wholly understood.

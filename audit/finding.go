@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -141,25 +142,31 @@ func (f *Finding) fingerprint(cluster string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// compareFindings orders the worst first, and then completely.
-func compareFindings(a, b Finding) int {
-	peer := func(f Finding) Ref {
-		if f.Peer == nil {
-			return Ref{}
-		}
-		return *f.Peer
-	}
+// SortFindings puts the worst first, failures before proofs, and then orders
+// completely: the same findings always stand in the same order.
+func SortFindings(fs []Finding) { slices.SortStableFunc(fs, Finding.Compare) }
+
+// Compare is the order of [SortFindings].
+func (f Finding) Compare(o Finding) int {
 	return cmp.Or(
-		cmp.Compare(b.kindRank(), a.kindRank()),
-		cmp.Compare(b.Severity.Rank(), a.Severity.Rank()),
-		cmp.Compare(a.ID, b.ID),
-		a.Subject.Compare(b.Subject),
-		cmp.Compare(a.Direction, b.Direction),
-		peer(a).Compare(peer(b)),
-		cmp.Compare(a.Protocol, b.Protocol),
-		cmp.Compare(deref(a.Port), deref(b.Port)),
-		cmp.Compare(a.Message, b.Message),
+		cmp.Compare(o.kindRank(), f.kindRank()),
+		cmp.Compare(o.Severity.Rank(), f.Severity.Rank()),
+		cmp.Compare(f.ID, o.ID),
+		f.Subject.Compare(o.Subject),
+		cmp.Compare(f.Direction, o.Direction),
+		f.peer().Compare(o.peer()),
+		cmp.Compare(f.Protocol, o.Protocol),
+		cmp.Compare(deref(f.Port), deref(o.Port)),
+		cmp.Compare(f.Message, o.Message),
+		cmp.Compare(f.Fingerprint, o.Fingerprint),
 	)
+}
+
+func (f *Finding) peer() Ref {
+	if f.Peer == nil {
+		return Ref{}
+	}
+	return *f.Peer
 }
 
 func (f *Finding) kindRank() int {

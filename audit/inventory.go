@@ -46,7 +46,7 @@ type Source struct {
 	Line int    `json:"line,omitempty"`
 }
 
-// A Namespace with its labels, which are part of the identity of its pods.
+// A Namespace has labels that are part of the identity of its pods.
 type Namespace struct {
 	Name        string
 	UID         string
@@ -56,7 +56,7 @@ type Namespace struct {
 	Source      Source
 }
 
-// A Pod as the API server knows it: who owns it, where it runs.
+// A Pod is what the API server knows of it: who owns it, where it runs.
 type Pod struct {
 	Namespace, Name string
 	Labels          map[string]string
@@ -90,7 +90,7 @@ type Workload struct {
 	Source         Source
 }
 
-// A Service, for its addresses and for what it selects.
+// A Service has addresses, and selects the pods behind them.
 type Service struct {
 	Namespace, Name string
 	IPs             []netip.Addr
@@ -108,7 +108,7 @@ type ServicePort struct {
 	TargetName string
 }
 
-// A Node and its addresses.
+// A Node has addresses that are not a pod's.
 type Node struct {
 	Name string
 	IPs  []netip.Addr

@@ -1,15 +1,283 @@
 package audit
 
+import (
+	"slices"
+	"time"
+)
+
 // Judgement is what the traffic proves of the declared policies.
 type Judgement struct {
 	Ends     []Judged
 	Unjudged map[string]uint64 // why → flows that were held against nothing
 }
 
+// Outcome is what one end of one conversation proves.
+type Outcome string
+
+// Outcomes.
+const (
+	Contradicted Outcome = "contradicted" // declared denied, and carried
+	AuditOnly    Outcome = "audit-only"   // would have been denied, and audit mode let it pass
+	Refused      Outcome = "refused"      // denied by default, and dropped: as declared, but perhaps a gap
+	Proven       Outcome = "proven"       // denied by a rule, and dropped: as intended
+	Used         Outcome = "used"         // declared allowed, and carried
+	Withheld     Outcome = "withheld"     // would contradict, but the evidence is not enough; Why says what lacks
+)
+
 // Judged is one end of one conversation, held against the declared policies.
 type Judged struct {
 	*Conversation
+	End      Direction // which end: egress is its source, ingress its destination
+	Decision Decision
+	Outcome  Outcome
+	Why      string // of Withheld
+	// The connections that count: a lower bound by their hashes, and when the
+	// first and the last of them were tried.
+	Counted     []Open
+	First, Last time.Time
 }
 
-// Judge is a placeholder until written below.
-func Judge(s *Snapshot, engine Engine) *Judgement { return &Judgement{} }
+// Subject is the end that decides.
+func (v *Judged) Subject() *Peer {
+	if v.End == Egress {
+		return &v.From
+	}
+	return &v.To
+}
+
+// Other is the end that does not decide.
+func (v *Judged) Other() *Peer {
+	if v.End == Egress {
+		return &v.To
+	}
+	return &v.From
+}
+
+// Why flows were held against nothing. These are keys of Coverage.Unjudged.
+const (
+	whyUndetermined = "the declared policy could not be determined"
+	whyTooEarly     = "before the policy was in force and settled, or on a connection opened before"
+	whyUnlisted     = "a policy that is not declared took part, so another state was declared then"
+	whyNamed        = "the verdict names a declared policy as allowing, so it may have been another then"
+	whyEdited       = "when the policy was last changed is not known"
+	whyLost         = "flows were lost at an end that does enforce"
+	whyIdentity     = "the other end's identity was not known yet"
+	whyNotPolicy    = "dropped for a reason that is not policy"
+	whyAllowed      = "dropped although allowed today, so another state was declared then"
+)
+
+// A judge holds what all conversations together say of each end, before any of
+// them is judged.
+type judge struct {
+	*Snapshot
+	engine   Engine
+	declared map[Ref][]*Object
+	inside   map[string]bool // addresses of pods, nodes and Services
+	unlisted map[endKey][]span
+	speaking map[endKey]span // ends that emit policy verdicts, and so enforce
+	named    map[pairKey]bool
+	audited  map[auditKey]bool
+	out      *Judgement
+}
+
+// An endKey is one end's identity in one direction: what a policy selects.
+type endKey struct {
+	end    Direction
+	labels string
+}
+
+type pairKey struct {
+	endKey
+	other string
+	proto Protocol
+	port  uint16
+}
+
+type auditKey struct {
+	end      Direction
+	workload Ref
+}
+
+// A span is an interval of time, both ends included.
+type span struct{ from, to time.Time }
+
+func (s span) has(t time.Time) bool { return !t.Before(s.from) && !t.After(s.to) }
+
+func (s span) widen(d time.Duration) span { return span{s.from.Add(-d), s.to.Add(d)} }
+
+// Judge holds every conversation against what is declared, each end only by an
+// event that proves something of that end. It is pure.
+func Judge(s *Snapshot, engine Engine) *Judgement {
+	j := &judge{
+		Snapshot: s, engine: engine,
+		declared: map[Ref][]*Object{}, inside: map[string]bool{},
+		unlisted: map[endKey][]span{}, speaking: map[endKey]span{}, named: map[pairKey]bool{},
+		audited: map[auditKey]bool{}, out: &Judgement{Unjudged: map[string]uint64{}},
+	}
+	for _, o := range s.Policies {
+		j.declared[o.Ref] = append(j.declared[o.Ref], o)
+	}
+	j.addresses()
+	for i := range s.Conversations {
+		j.listen(&s.Conversations[i])
+	}
+	for i := range s.Conversations {
+		c := &s.Conversations[i]
+		for _, end := range ends(c) {
+			j.judge(c, end)
+		}
+	}
+	return j.out
+}
+
+func (j *judge) addresses() {
+	for _, p := range j.Pods {
+		for _, ip := range p.IPs {
+			j.inside[ip.String()] = true
+		}
+	}
+	for _, n := range j.Inventory.Nodes {
+		for _, ip := range n.IPs {
+			j.inside[ip.String()] = true
+		}
+	}
+	for _, s := range j.Services {
+		for _, ip := range s.IPs {
+			j.inside[ip.String()] = true
+		}
+	}
+}
+
+// ends lists the ends of which a conversation proves something. A verdict or a
+// drop speaks for the end that emitted it. What was delivered had passed both
+// ends. What left a pod had passed its egress.
+func ends(c *Conversation) []Direction {
+	switch c.Event {
+	case PolicyVerdict, Drop:
+		if c.Direction == Egress || c.Direction == Ingress {
+			return []Direction{c.Direction}
+		}
+	case Delivered:
+		return []Direction{Egress, Ingress}
+	case Left:
+		return []Direction{Egress}
+	}
+	return nil
+}
+
+// listen notes what a policy verdict tells about its end beside the
+// conversation itself: that the end enforces, that it only audits, and which
+// policies took part.
+func (j *judge) listen(c *Conversation) {
+	if c.Event != PolicyVerdict {
+		return
+	}
+	v := Judged{Conversation: c, End: c.Direction}
+	k := endKey{v.End, v.Subject().Labels.Key()}
+	s, ok := j.speaking[k]
+	if !ok || c.First.Before(s.from) {
+		s.from = c.First
+	}
+	if !ok || c.Last.After(s.to) {
+		s.to = c.Last
+	}
+	j.speaking[k] = s
+	if slices.ContainsFunc(c.Policies, func(p NamedPolicy) bool { return !j.isDeclared(p) }) {
+		j.unlisted[k] = append(j.unlisted[k], span{c.First, c.Last})
+	}
+	switch c.Verdict {
+	case Audited:
+		j.audited[auditKey{v.End, v.Subject().Workload}] = true
+	case Forwarded, Redirected:
+		// allow-any-egress and its like name no policy: the end is not isolated.
+		if len(c.Allowed) == 0 || len(c.Policies) > 0 {
+			j.named[pair(&v)] = true
+		}
+	}
+}
+
+func pair(v *Judged) pairKey {
+	o := v.Other()
+	return pairKey{endKey{v.End, v.Subject().Labels.Key()}, o.Labels.Key() + "\x00" + o.IP.String(), v.Protocol, v.Port}
+}
+
+// isDeclared tells whether a policy named by a verdict is the one that is
+// declared: of that kind (older Hubble does not say it), name and uid.
+func (j *judge) isDeclared(p NamedPolicy) bool {
+	same := func(o *Object) bool { return p.UID == "" || o.UID == "" || p.UID == o.UID }
+	if p.Kind != "" {
+		return slices.ContainsFunc(j.declared[p.Ref], same)
+	}
+	for ref, objects := range j.declared {
+		if ref.Name == p.Name && ref.Namespace == p.Namespace && slices.ContainsFunc(objects, same) {
+			return true
+		}
+	}
+	return false
+}
+
+// judge holds one end of a conversation against the declared policies.
+func (j *judge) judge(c *Conversation, end Direction) {
+	v := Judged{Conversation: c, End: end, First: c.FirstOpen, Last: c.LastOpen}
+	subject, other := v.Subject(), v.Other()
+	if c.Opened == 0 || !subject.IsPod() || j.elsewhere(subject) || isNoise(c) {
+		return
+	}
+	if c.Verdict == Dropped && !byPolicy(c.Reason) {
+		j.skip(c, whyNotPolicy)
+		return
+	}
+	if c.Verdict == Audited {
+		v.Outcome, v.Counted = AuditOnly, c.Opens
+		v.Decision = j.engine.Decide(Query{end, subject, other, c.Protocol, c.Port})
+		j.out.Ends = append(j.out.Ends, v)
+		return
+	}
+	if other.Labels.Reserved("unknown") || other.IsWorld() && j.inside[other.IP.String()] {
+		j.skip(c, whyIdentity)
+		return
+	}
+	v.Decision = j.engine.Decide(Query{end, subject, other, c.Protocol, c.Port})
+	switch {
+	case v.Decision.Answer == Undetermined:
+		j.skip(c, whyUndetermined)
+	case c.Verdict == Dropped:
+		j.dropped(v)
+	case v.Decision.Answer == Allow:
+		v.Outcome, v.Counted = Used, c.Opens
+		j.out.Ends = append(j.out.Ends, v)
+	default:
+		j.carried(v)
+	}
+}
+
+func (j *judge) skip(c *Conversation, why string) { j.out.Unjudged[why] += c.Flows }
+
+// elsewhere tells whether an end is a pod of another cluster, whose policies
+// are not ours to know.
+func (j *judge) elsewhere(p *Peer) bool {
+	cluster, ok := p.Labels.Get(LabelCluster)
+	return ok && j.Settings["cluster-name"] != "" && cluster != j.Settings["cluster-name"]
+}
+
+// byPolicy tells whether Hubble's reason for a drop is a decision of policy:
+// 133 no rule allowed it, 181 a rule denied it.
+func byPolicy(reason string) bool { return reason == ReasonDefault || reason == ReasonRule }
+
+// Hubble's words for drops by policy (flow.proto, DropReason).
+const (
+	ReasonDefault = "POLICY_DENIED"
+	ReasonRule    = "POLICY_DENY"
+)
+
+// isNoise tells what no policy means to speak of: multicast and broadcast, and
+// the neighbour discovery and error messages of ICMP, which Cilium lets pass or
+// drops without asking policy.
+func isNoise(c *Conversation) bool {
+	for _, p := range []*Peer{&c.From, &c.To} {
+		if p.IP.IsMulticast() || p.IP.IsUnspecified() || p.IP.String() == "255.255.255.255" {
+			return true
+		}
+	}
+	return c.Protocol == ICMPv4 && c.Port != 8 || c.Protocol == ICMPv6 && c.Port != 128
+}

@@ -68,7 +68,7 @@ func (ls Labels) NamedPort(name string, proto Protocol) (uint16, bool) {
 		if s != "gen" || k != labelNamedPorts {
 			continue
 		}
-		for _, p := range strings.Split(v, "_") {
+		for p := range strings.SplitSeq(v, "_") {
 			parts := strings.Split(p, ".")
 			if len(parts) == 3 && parts[0] == name && (proto == "" || parts[1] == string(proto)) {
 				n, ok := parsePort(parts[2])

@@ -145,7 +145,7 @@ func Compare(before, now *Report) {
 			now.Gone = append(now.Gone, f)
 		}
 	}
-	slices.SortFunc(now.Gone, compareFindings)
+	SortFindings(now.Gone)
 }
 
 func (r *Report) lookedFor() func(Finding) bool {

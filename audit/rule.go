@@ -52,7 +52,8 @@ func (i Input) String() string {
 // A Pass is all that one rule may look at, and its only way to speak.
 type Pass struct {
 	*Snapshot
-	Judgement *Judgement // nil without flows or without policies
+	Engine    Engine     // nil without an inventory
+	Judgement *Judgement // nil without flows or without an inventory
 	rule      *Rule
 	report    *Report
 }
@@ -75,6 +76,12 @@ func (p *Pass) Withhold(n int) {
 		p.report.Coverage.Withheld[p.rule.Name] += n
 	}
 }
+
+// Seen is what was and was not seen.
+func (p *Pass) Seen() *Coverage { return &p.report.Coverage }
+
+// Cluster names the cluster as the subject of a finding.
+func (p *Pass) Cluster() Ref { return Ref{Kind: "Cluster", Name: p.report.Cluster} }
 
 var (
 	ruleID   = regexp.MustCompile(`^SEG[1-9][0-9]{2}$`)

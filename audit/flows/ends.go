@@ -1,0 +1,212 @@
+package flows
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/segproof/segproof/audit"
+)
+
+// An end is one side of a conversation while it is merged: a workload, a pod
+// whose workload is not known yet, or everybody with the same labels outside.
+type end struct {
+	endKey
+	sum uint64
+}
+
+type endKey struct {
+	labels    *labelSet // of an end that is no pod without cidr:
+	namespace string    // of a pod
+	pod       string    // only while the workload is not known
+	workload  audit.Ref
+}
+
+func (e *end) isPod() bool { return e.namespace != "" }
+
+// A seat is an end as flows tell it: one pod with one set of labels. It
+// remembers what follows from that.
+type seat struct {
+	seatKey
+	end   *end
+	first int64  // when it was first seen
+	title string // of the pod, in samples; "" if it has no name
+}
+
+type seatKey struct {
+	labels    *labelSet
+	namespace string
+	pod       string
+	workload  audit.Ref // as the flow tells it
+}
+
+// ends finds ends and seats.
+type ends struct {
+	seats map[seatKey]*seat
+	by    map[endKey]*end
+	owner func(namespace, pod string) (audit.Ref, bool)
+	max   int
+}
+
+func newEnds(owner func(string, string) (audit.Ref, bool), most int) *ends {
+	if owner == nil {
+		owner = func(string, string) (audit.Ref, bool) { return audit.Ref{}, false }
+	}
+	return &ends{seats: map[seatKey]*seat{}, by: map[endKey]*end{}, owner: owner, max: most}
+}
+
+// seat returns the seat of an end of a flow, or nil if there is no room.
+func (es *ends) seat(e *endpoint, labels *labelSet) *seat {
+	k := seatKey{labels: labels}
+	if !labels.node {
+		if k.namespace = e.namespace; k.namespace == "" {
+			k.namespace = labels.namespace
+		}
+	}
+	if k.namespace == "" {
+		k.labels = labels.wide
+	} else {
+		k.pod, k.workload = e.pod, e.workload
+		if k.workload != (audit.Ref{}) {
+			k.workload.Namespace = k.namespace
+		}
+	}
+	return es.take(k)
+}
+
+func (es *ends) take(k seatKey) *seat {
+	if s := es.seats[k]; s != nil {
+		return s
+	}
+	if len(es.seats) >= es.max {
+		return nil
+	}
+	ek := endKey{labels: k.labels, namespace: k.namespace, pod: k.pod, workload: es.workload(k)}
+	if ek.workload != (audit.Ref{}) {
+		ek.pod = ""
+	}
+	s := &seat{seatKey: k, end: es.end(ek), first: never}
+	if k.pod != "" {
+		s.title = k.namespace + "/" + k.pod
+	}
+	es.seats[k] = s
+	return s
+}
+
+// workload is what a flow says, or else what the inventory knows of the pod.
+// Hubble takes the owner from the pod's own metadata: where it names a
+// ReplicaSet or a Job, the inventory may know what owns that.
+func (es *ends) workload(k seatKey) audit.Ref {
+	told := k.workload
+	if k.pod == "" || told != (audit.Ref{}) && told.Kind != "ReplicaSet" && told.Kind != "Job" {
+		return told
+	}
+	if ref, ok := es.owner(k.namespace, k.pod); ok {
+		return ref
+	}
+	return told
+}
+
+func (es *ends) end(k endKey) *end {
+	if e := es.by[k]; e != nil {
+		return e
+	}
+	h := emptySum.number(k.labels.sum).text(k.namespace).text(k.pod).text(k.workload.Kind).text(k.workload.Name)
+	e := &end{k, h.mixed()}
+	es.by[k] = e
+	return e
+}
+
+// resolve says which workload each end is that has been a mere pod so far. What
+// other flows said of the pod counts first, then what all ends with the same
+// namespace and identity have in common. Hubble tells workloads only for pods
+// of the node that emits the flow.
+func (es *ends) resolve() map[*end]*end {
+	type pod struct{ namespace, name string }
+	type group struct {
+		namespace string
+		labels    *labelSet
+	}
+	pods := map[pod]audit.Ref{}
+	for _, s := range es.seats {
+		if w := s.end.workload; w != (audit.Ref{}) && s.pod != "" {
+			at := pod{s.namespace, s.pod}
+			if known, ok := pods[at]; !ok || w.Compare(known) < 0 {
+				pods[at] = w
+			}
+		}
+	}
+	found := map[*end]audit.Ref{}
+	groups := map[group]audit.Ref{}
+	for _, e := range es.by {
+		if e.isPod() {
+			w := e.workload
+			if w == (audit.Ref{}) {
+				w = pods[pod{e.namespace, e.pod}]
+			}
+			found[e] = w
+			if g := (group{e.namespace, e.labels.bare}); w != (audit.Ref{}) {
+				if known, ok := groups[g]; ok && known != w {
+					w = audit.Ref{} // they are not all the same
+				}
+				groups[g] = w
+			}
+		}
+	}
+	out := map[*end]*end{}
+	for e, w := range found {
+		if w == (audit.Ref{}) {
+			w = groups[group{e.namespace, e.labels.bare}]
+		}
+		if w == (audit.Ref{}) {
+			w = audit.Ref{Kind: "Pod", Namespace: e.namespace, Name: e.pod}
+			if e.pod == "" {
+				w.Name = "unknown"
+			}
+		}
+		out[e] = es.end(endKey{labels: e.labels, namespace: e.namespace, workload: w})
+	}
+	return out
+}
+
+// relabelled lists the pods that were seen with more than one identity.
+func (es *ends) relabelled() []audit.Relabelled {
+	type pod struct{ namespace, name string }
+	pods := map[pod]map[*labelSet]int64{}
+	for _, s := range es.seats {
+		if s.pod == "" || s.labels.nobody || s.first == never {
+			continue
+		}
+		at := pod{s.namespace, s.pod}
+		if pods[at] == nil {
+			pods[at] = map[*labelSet]int64{}
+		}
+		if first, ok := pods[at][s.labels.bare]; !ok || s.first < first {
+			pods[at][s.labels.bare] = s.first
+		}
+	}
+	var out []audit.Relabelled
+	for p, sets := range pods {
+		if len(sets) < 2 {
+			continue
+		}
+		var all []audit.Relabelled
+		for set, first := range sets {
+			all = append(all, audit.Relabelled{Namespace: p.namespace, Pod: p.name, Labels: set.list, At: moment(first)})
+		}
+		slices.SortFunc(all, compareRelabelled)
+		out = append(out, all[1:min(len(all), maxLabelSets)]...)
+	}
+	slices.SortFunc(out, compareRelabelled)
+	return out[:min(len(out), maxRelabelled)]
+}
+
+// addresses of a conversation whose ends are not both pods, with their labels
+// as given.
+type addresses struct {
+	from, to             netip.Addr
+	fromLabels, toLabels *labelSet
+}
+
+func (a *addresses) sum() uint64 {
+	return emptySum.address(a.from).address(a.to).number(a.fromLabels.sum).number(a.toLabels.sum).mixed()
+}

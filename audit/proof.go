@@ -1,0 +1,171 @@
+package audit
+
+import (
+	"slices"
+	"time"
+)
+
+// dropped judges a drop by policy. It agrees with what is declared, or it was
+// made under a state that is not declared any more.
+func (j *judge) dropped(v Judged) {
+	if v.Decision.Answer != Deny {
+		j.skip(v.Conversation, whyAllowed)
+		return
+	}
+	from := earliest(v.Decision)
+	core := j.unlisted[endKey{v.End, v.Subject().Labels.Key()}]
+	v.count(func(t time.Time) bool {
+		return !t.Before(from) && !slices.ContainsFunc(core, func(s span) bool { return s.has(t) })
+	})
+	switch {
+	case len(v.Counted) == 0:
+		j.skip(v.Conversation, whyTooEarly)
+		return
+	case v.Decision.Reason == DefaultDenied && v.Reason != ReasonRule:
+		v.Outcome = Refused
+	default:
+		v.Outcome = Proven
+	}
+	j.out.Ends = append(j.out.Ends, v)
+}
+
+// carried judges a connection that passed an end which declares it denied. It
+// contradicts only if nothing else explains it.
+func (j *judge) carried(v Judged) {
+	k := endKey{v.End, v.Subject().Labels.Key()}
+	if j.audited[auditKey{v.End, v.Subject().Workload}] || j.Settings["policy-audit-mode"] == "true" {
+		v.Outcome, v.Counted = AuditOnly, v.Opens
+		j.out.Ends = append(j.out.Ends, v)
+		return
+	}
+	from, why := j.judgedFrom(v.Decision, k)
+	if why == "" {
+		v.count(func(t time.Time) bool { return !t.Before(from) && !j.unsettled(k, v.Subject(), t) })
+		why = j.explained(v, k)
+	}
+	v.Outcome = Contradicted
+	if why != "" {
+		v.Outcome, v.Why = Withheld, why
+		j.skip(v.Conversation, why)
+	}
+	if why == whyTooEarly {
+		return // nothing was declared yet that it could contradict
+	}
+	j.out.Ends = append(j.out.Ends, v)
+}
+
+// explained says what else than a policy that is not enforced may be behind a
+// denied connection that was carried; "" if nothing.
+func (j *judge) explained(v Judged, k endKey) string {
+	_, speaks := j.speaking[k]
+	switch {
+	case len(v.Counted) == 0 && len(j.unlisted[k]) > 0:
+		return whyUnlisted
+	case len(v.Counted) == 0:
+		return whyTooEarly
+	case j.named[pair(&v)]:
+		return whyNamed
+	case v.Event != PolicyVerdict && speaks && j.Lost > 0:
+		return whyLost
+	}
+	return ""
+}
+
+// unsettled tells whether at time t the end was about to change: a policy that
+// is not declared took part around then, or its labels had just changed.
+func (j *judge) unsettled(k endKey, subject *Peer, t time.Time) bool {
+	for _, s := range j.unlisted[k] {
+		if s.widen(j.Settle).has(t) {
+			return true
+		}
+	}
+	for _, r := range j.Relabelled {
+		if r.Namespace == subject.Namespace && r.Labels.Key() == k.labels && (span{r.At, r.At.Add(j.Settle)}).has(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgedFrom says from when a denied connection may contradict a decision: the
+// settle time after the first of the policies that decide was declared, and
+// after the last edit of any of them, since a former version may have allowed
+// more. Policies without times, such as those of a repository, were in force
+// all along, unless the end began to enforce only while it was watched.
+func (j *judge) judgedFrom(d Decision, k endKey) (time.Time, string) {
+	first, edited, timeless := time.Time{}, time.Time{}, false
+	for _, p := range d.Policies {
+		switch o := p.Object; {
+		case o == nil || o.Created.IsZero() && o.Changed.IsZero():
+			timeless = true
+		case o.Changed.IsZero():
+			return first, whyEdited
+		default:
+			if first.IsZero() || o.Changed.Before(first) {
+				first = o.Changed
+			}
+			if o.Changed.After(o.Created) && o.Changed.After(edited) {
+				edited = o.Changed
+			}
+		}
+	}
+	from := first
+	if timeless {
+		from = time.Time{}
+		if s, ok := j.speaking[k]; ok {
+			from = s.from
+		}
+	}
+	if edited.After(from) {
+		from = edited
+	}
+	if from.IsZero() {
+		return from, ""
+	}
+	return from.Add(j.Settle), ""
+}
+
+// earliest is when the first of the policies that decide was declared. A drop
+// agrees with them from then on, settled or not.
+func earliest(d Decision) time.Time {
+	var first time.Time
+	for i, p := range d.Policies {
+		if p.Object == nil || p.Object.Created.IsZero() {
+			return time.Time{}
+		}
+		if i == 0 || p.Object.Created.Before(first) {
+			first = p.Object.Created
+		}
+	}
+	return first
+}
+
+// count keeps the connections opened at times that count. The conversation
+// keeps only some of many, so that First and Last may lie outside of them; they
+// are used where they count too.
+func (v *Judged) count(counts func(time.Time) bool) {
+	v.First, v.Last = time.Time{}, time.Time{}
+	see := func(t time.Time) {
+		if v.First.IsZero() || t.Before(v.First) {
+			v.First = t
+		}
+		if t.After(v.Last) {
+			v.Last = t
+		}
+	}
+	for _, o := range v.Opens {
+		if counts(o.At) {
+			v.Counted = append(v.Counted, o)
+			see(o.At)
+		}
+	}
+	for _, t := range []time.Time{v.FirstOpen, v.LastOpen} {
+		if !t.IsZero() && counts(t) {
+			see(t)
+		}
+	}
+	if len(v.Counted) == 0 && !v.First.IsZero() {
+		// More connections than are kept, and the kept ones lie elsewhere.
+		v.Counted = append(v.Counted, Open{At: v.First})
+	}
+}

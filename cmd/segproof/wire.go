@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/segproof/segproof/audit"
+	"github.com/segproof/segproof/audit/cluster"
+	"github.com/segproof/segproof/audit/flows"
+	"github.com/segproof/segproof/audit/policy"
+	"github.com/segproof/segproof/audit/rules"
+	"github.com/segproof/segproof/config"
+	"github.com/segproof/segproof/reporters"
+	"github.com/segproof/segproof/reporters/record"
+	"github.com/segproof/segproof/reporters/sarif"
+	"github.com/segproof/segproof/reporters/slack"
+	"github.com/segproof/segproof/reporters/text"
+)
+
+// This file is the only place where flags and configuration become objects.
+
+func loadConfig(path string) (*config.Config, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	return cfg, ruleNames(cfg)
+}
+
+// ruleNames checks the names of rules in a configuration against the rules
+// there are.
+func ruleNames(cfg *config.Config) error {
+	for _, n := range slices.Concat(cfg.Rules.Off, cfg.Rules.On) {
+		if _, err := choose([]string{n.Value}); err != nil {
+			return usage("%s: %w", cfg.At(n.Line), errors.Unwrap(err))
+		}
+	}
+	return nil
+}
+
+// chosenRules are those that the configuration leaves on.
+func chosenRules(cfg *config.Config) []*audit.Rule {
+	has := func(ns []config.Name, r *audit.Rule) bool {
+		return slices.ContainsFunc(ns, func(n config.Name) bool { return n.Value == r.Name || n.Value == r.ID })
+	}
+	var out []*audit.Rule
+	for _, r := range rules.All {
+		if !has(cfg.Rules.Off, r) && (!r.Off || has(cfg.Rules.On, r)) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func newAuditor(cfg *config.Config) *audit.Auditor {
+	return &audit.Auditor{
+		Compile: func(i *audit.Inventory) audit.Engine { return policy.Compile(i, policy.Options{}) },
+		Rules:   chosenRules(cfg),
+		Options: audit.Options{Settle: cfg.Settle, SystemNamespaces: cfg.SystemNamespaces, OwnerKeys: cfg.Owner.Keys},
+		Version: version(),
+		Name:    cfg.Cluster,
+	}
+}
+
+// wireAuditor builds the auditor and its two neighbours.
+func wireAuditor(s streams, cfg *config.Config, f *inputFlags, p *progress) (*audit.Auditor, error) {
+	a := newAuditor(cfg)
+	if f.cluster != "" {
+		a.Name = f.cluster
+	}
+	if slices.Contains(f.manifests, "-") && slices.Contains(f.flows, "-") {
+		return nil, usage("--manifests - and --flows - both want standard input\ngive one of them as a file")
+	}
+	var err error
+	if a.Cluster, err = wireCluster(s, f, p); err != nil {
+		return nil, err
+	}
+	if a.Network, err = wireNetwork(s, cfg, f, p); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// wireCluster chooses what is declared. Files alone never reach for a cluster:
+// the current context may be another one than the flows are from.
+func wireCluster(s streams, f *inputFlags, p *progress) (audit.Cluster, error) {
+	live := f.kubeconfig != "" || f.context != ""
+	switch {
+	case len(f.manifests) > 0 && live:
+		return nil, usage("--manifests and --kubeconfig or --context both say what is declared\ngive one of them")
+	case len(f.manifests) > 0:
+		return stepCluster{p, "reading manifests", &cluster.Manifests{Paths: f.manifests, Stdin: s.in}}, nil
+	case len(f.flows) > 0 && !live && os.Getenv("KUBERNETES_SERVICE_HOST") == "":
+		return nil, nil
+	}
+	rest, name, err := cluster.ClientConfig(f.kubeconfig, f.context)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	log := newLog(s.err, false)
+	return stepCluster{p, "reading the cluster", &cluster.Live{Config: rest, Name: name, Log: log}}, nil
+}
+
+// wireNetwork chooses what was carried.
+func wireNetwork(s streams, cfg *config.Config, f *inputFlags, p *progress) (audit.Network, error) {
+	address := cfg.Hubble.Address
+	if f.hubble != "" {
+		address = f.hubble
+	}
+	switch {
+	case len(f.flows) > 0 && f.hubble != "":
+		return nil, usage("--flows and --hubble both say what was carried\ngive one of them")
+	case len(f.flows) > 0:
+		return stepNetwork{p, "reading flows", &flows.Files{Paths: f.flows, Stdin: s.in}}, nil
+	case address == "" && (f.since > 0 || f.listen > 0):
+		return nil, usage("--since and --for speak of Hubble, and no Hubble was given\nadd --hubble, such as --hubble localhost:4245")
+	case address == "":
+		return nil, nil
+	}
+	tls := cfg.Hubble.TLS
+	for _, o := range []struct {
+		to   *string
+		flag string
+	}{{&tls.CA, f.tlsCA}, {&tls.Cert, f.tlsCert}, {&tls.Key, f.tlsKey}, {&tls.ServerName, f.tlsServerName}} {
+		if o.flag != "" {
+			*o.to = o.flag
+		}
+	}
+	return stepNetwork{p, "reading flows from " + address, &flows.Hubble{
+		Address: address, Since: time.Duration(f.since), For: time.Duration(f.listen), Log: newLog(s.err, false),
+		TLS: flows.TLSOptions{CA: tls.CA, Cert: tls.Cert, Key: tls.Key, ServerName: tls.ServerName},
+	}}, nil
+}
+
+// wireReporters builds everyone who is told. Text goes to standard output
+// unless another format does.
+func wireReporters(s streams, cfg *config.Config, f *outputFlags, baseline bool, p *progress) (audit.Reporter, error) {
+	var to []audit.Reporter
+	if f.json != "-" && f.sarif != "-" && !f.dryRun {
+		to = append(to, &text.Reporter{W: s.out, Color: isTerminal(s.out), Width: width(s.out), Baseline: baseline})
+	}
+	if f.json == "-" && f.sarif == "-" {
+		return nil, usage("--json - and --sarif - both want standard output\ngive one of them a file")
+	}
+	if f.json != "" {
+		to = append(to, &record.Reporter{Path: f.json, W: s.out})
+	}
+	if f.sarif != "" {
+		root, err := os.Getwd()
+		if err != nil {
+			return nil, fmt.Errorf("find the working folder: %w", err)
+		}
+		to = append(to, &sarif.Reporter{Path: f.sarif, W: s.out, Root: root, Baseline: baseline})
+	}
+	if cfg.Slack.Enabled() || f.dryRun {
+		r, err := wireSlack(s, cfg, f.dryRun)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, r)
+	}
+	return stepReporter{p, reporters.All(to...)}, nil
+}
+
+func wireSlack(s streams, cfg *config.Config, dryRun bool) (audit.Reporter, error) {
+	o := slack.Options{Channel: cfg.Slack.Channel, MinSeverity: audit.Severity(cfg.Slack.MinSeverity), Quiet: cfg.Slack.Quiet}
+	if dryRun {
+		o.DryRun = s.out
+	}
+	for _, secret := range []struct {
+		file string
+		to   *slack.Secret
+	}{{cfg.Slack.TokenFile, &o.Token}, {cfg.Slack.WebhookFile, &o.WebhookURL}} {
+		if secret.file == "" || dryRun {
+			continue
+		}
+		v, err := config.ReadSecret(secret.file)
+		if err != nil {
+			return nil, usage("slack: %w", err)
+		}
+		*secret.to = slack.Secret(v)
+	}
+	r, err := slack.New(o)
+	if err != nil {
+		return nil, usage("slack: %w", err)
+	}
+	return r, nil
+}

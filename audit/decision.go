@@ -23,6 +23,16 @@ type Query struct {
 	Peer      *Peer
 	Protocol  Protocol
 	Port      uint16
+	HTTP      *HTTP  // the request, if one is asked about; gRPC is HTTP with the path /package.Service/Method
+	DNS       string // the name asked for, if a DNS query is asked about
+}
+
+// HTTP is a request as a proxy sees it.
+type HTTP struct {
+	Method  string            `json:"method,omitempty"`
+	Path    string            `json:"path,omitempty"` // with its query string
+	Host    string            `json:"host,omitempty"` // with its port, if the client sends one
+	Headers map[string]string `json:"headers,omitempty"`
 }
 
 // Answer is what the declared policies say.
@@ -44,6 +54,7 @@ const (
 	DeniedByRule  Reason = "denied-by-rule"
 	DefaultDenied Reason = "default-deny"
 	NotIsolated   Reason = "not-isolated"
+	L7Denied      Reason = "l7-denied"  // allowed as far as the proxy, which refuses
 	LocalHost     Reason = "local-host" // a node may always reach its own pods
 	Unknown       Reason = "unknown"
 )
@@ -53,7 +64,7 @@ type Decision struct {
 	Answer   Answer
 	Reason   Reason
 	Policies []PolicyRef // the allowing ones, the denying ones, or for a default deny the isolating ones; ordered
-	L7       bool        // allowed as far as the proxy, which decides on
+	L7       bool        // a proxy decides on: the answer holds as far as it, or, where the query asks about a request, for that request
 	Why      string      // of an undetermined answer
 }
 

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -56,7 +57,7 @@ func (v *Judged) Other() *Peer {
 // Why flows were held against nothing. These are keys of Coverage.Unjudged.
 const (
 	whyUndetermined = "the declared policy could not be determined"
-	whyTooEarly     = "before the policy was in force and settled, or on a connection opened before"
+	whyTooEarly     = "before the policy or a label had settled, or on a connection opened before"
 	whyUnlisted     = "a policy that is not declared took part, so another state was declared then"
 	whyNamed        = "the verdict names a declared policy as allowing, so it may have been another then"
 	whyEdited       = "when the policy was last changed is not known"
@@ -77,6 +78,8 @@ type judge struct {
 	speaking map[endKey]span // ends that emit policy verdicts, and so enforce
 	named    map[pairKey]bool
 	audited  map[auditKey]bool
+	changing map[string][]span // by bare labels: when a pod took or lost them
+	local    string            // name of our own cluster, as identities say it
 	out      *Judgement
 }
 
@@ -112,10 +115,16 @@ func Judge(s *Snapshot, engine Engine) *Judgement {
 		Snapshot: s, engine: engine,
 		declared: map[Ref][]*Object{}, inside: map[string]bool{},
 		unlisted: map[endKey][]span{}, speaking: map[endKey]span{}, named: map[pairKey]bool{},
-		audited: map[auditKey]bool{}, out: &Judgement{Unjudged: map[string]uint64{}},
+		audited: map[auditKey]bool{}, changing: map[string][]span{}, local: s.local(), out: &Judgement{Unjudged: map[string]uint64{}},
 	}
 	for _, o := range s.Policies {
 		j.declared[o.Ref] = append(j.declared[o.Ref], o)
+	}
+	for _, r := range s.Relabelled {
+		around := span{r.At, r.At}.widen(s.Settle)
+		for _, ls := range []Labels{r.Labels, r.Was} {
+			j.changing[ls.Key()] = append(j.changing[ls.Key()], around)
+		}
 	}
 	j.addresses()
 	for i := range s.Conversations {
@@ -229,15 +238,15 @@ func (j *judge) judge(c *Conversation, end Direction) {
 	}
 	if c.Verdict == Audited {
 		v.Outcome, v.Counted = AuditOnly, c.Opens
-		v.Decision = j.engine.Decide(Query{end, subject, other, c.Protocol, c.Port})
+		v.Decision = j.engine.Decide(Query{Direction: end, Subject: subject, Peer: other, Protocol: c.Protocol, Port: c.Port})
 		j.out.Ends = append(j.out.Ends, v)
 		return
 	}
-	if other.Labels.Reserved("unknown") || other.IsWorld() && j.inside[other.IP.String()] {
+	if len(other.Labels) == 0 || other.Labels.Reserved("unknown") || other.IsWorld() && j.inside[other.IP.String()] {
 		j.skip(c, whyIdentity)
 		return
 	}
-	v.Decision = j.engine.Decide(Query{end, subject, other, c.Protocol, c.Port})
+	v.Decision = j.engine.Decide(Query{Direction: end, Subject: subject, Peer: other, Protocol: c.Protocol, Port: c.Port})
 	switch {
 	case v.Decision.Answer == Undetermined:
 		j.skip(c, whyUndetermined)
@@ -257,7 +266,24 @@ func (j *judge) skip(c *Conversation, why string) { j.out.Unjudged[why] += c.Flo
 // are not ours to know.
 func (j *judge) elsewhere(p *Peer) bool {
 	cluster, ok := p.Labels.Get(LabelCluster)
-	return ok && j.Settings["cluster-name"] != "" && cluster != j.Settings["cluster-name"]
+	return ok && j.local != "" && cluster != j.local
+}
+
+// local is the name of our own cluster in identities: that of Cilium's
+// configuration, else that which all nodes bear that reported (cluster/node).
+func (s *Snapshot) local() string {
+	if name := s.Settings["cluster-name"]; name != "" {
+		return name
+	}
+	name := ""
+	for _, n := range s.Traffic.Nodes {
+		cluster, _, ok := strings.Cut(n.Name, "/")
+		if !ok || name != "" && cluster != name {
+			return ""
+		}
+		name = cluster
+	}
+	return name
 }
 
 // byPolicy tells whether Hubble's reason for a drop is a decision of policy:

@@ -59,6 +59,14 @@ func (ls Labels) Reserved(name string) bool {
 // Key is the canonical text of a label set, for use as a map key.
 func (ls Labels) Key() string { return strings.Join(ls, "\x00") }
 
+// Bare is without the labels that Cilium derives from something else than the
+// object's labels: named ports and addresses.
+func (ls Labels) Bare() Labels {
+	return slices.DeleteFunc(slices.Clone(ls), func(l string) bool {
+		return strings.HasPrefix(l, "gen:") || strings.HasPrefix(l, "cidr:")
+	})
+}
+
 // NamedPort returns the number that a port name has on the end with these
 // labels; Cilium 1.20 and later keep it in the label
 // gen:io.cilium.k8s.named-ports=http.TCP.8080_dns.UDP.53.

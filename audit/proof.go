@@ -40,7 +40,7 @@ func (j *judge) carried(v Judged) {
 	}
 	from, why := j.judgedFrom(v.Decision, k)
 	if why == "" {
-		v.count(func(t time.Time) bool { return !t.Before(from) && !j.unsettled(k, v.Subject(), t) })
+		v.count(func(t time.Time) bool { return !t.Before(from) && !j.unsettled(k, &v, t) })
 		why = j.explained(v, k)
 	}
 	v.Outcome = Contradicted
@@ -71,20 +71,17 @@ func (j *judge) explained(v Judged, k endKey) string {
 	return ""
 }
 
-// unsettled tells whether at time t the end was about to change: a policy that
-// is not declared took part around then, or its labels had just changed.
-func (j *judge) unsettled(k endKey, subject *Peer, t time.Time) bool {
-	for _, s := range j.unlisted[k] {
-		if s.widen(j.Settle).has(t) {
-			return true
-		}
+// unsettled tells whether at time t one of the ends was about to change: a
+// policy that is not declared took part around then, or a pod's labels changed.
+func (j *judge) unsettled(k endKey, v *Judged, t time.Time) bool {
+	has := func(s span) bool { return s.has(t) }
+	if slices.ContainsFunc(j.unlisted[k], func(s span) bool { return s.widen(j.Settle).has(t) }) {
+		return true
 	}
-	for _, r := range j.Relabelled {
-		if r.Namespace == subject.Namespace && r.Labels.Key() == k.labels && (span{r.At, r.At.Add(j.Settle)}).has(t) {
-			return true
-		}
+	if len(j.changing) == 0 {
+		return false
 	}
-	return false
+	return slices.ContainsFunc(j.changing[v.From.Labels.Bare().Key()], has) || slices.ContainsFunc(j.changing[v.To.Labels.Bare().Key()], has)
 }
 
 // judgedFrom says from when a denied connection may contradict a decision: the

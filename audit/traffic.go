@@ -32,11 +32,13 @@ type NodeCoverage struct {
 	Note  string    `json:"note,omitempty"` // state other than connected, and its message
 }
 
-// Relabelled is a pod that was seen with other identity labels before.
+// Relabelled is a pod that was seen with other identity labels before. The
+// labels are bare: see [Labels.Bare].
 type Relabelled struct {
 	Namespace, Pod string
 	Labels         Labels    // the new ones
-	At             time.Time // when they were first seen
+	Was            Labels    // those before
+	At             time.Time // when the new ones were first seen
 }
 
 // A Conversation is every flow event with the same ends, port, kind of event

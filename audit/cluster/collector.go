@@ -76,7 +76,7 @@ func (c *collector) settings(u map[string]any, src audit.Source) error {
 // one that every cluster has by default.
 func (c *collector) cilium(data map[string]string) {
 	c.inv.Settings = data
-	if name := data["cluster-name"]; name != "default" {
+	if name := data["cluster-name"]; name != "" && name != "default" {
 		c.inv.Cluster = name
 	}
 }

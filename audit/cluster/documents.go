@@ -43,10 +43,13 @@ func documents(r io.Reader) iter.Seq2[document, error] {
 			if start {
 				n++
 			}
-			if err != nil && start {
-				if s.end(n) && !errors.Is(err, io.EOF) {
-					yield(document{}, err)
-				}
+			switch {
+			case err == nil || !start:
+			case errors.Is(err, io.EOF):
+				s.end(n)
+				return
+			default: // half a document is none
+				yield(document{}, err)
 				return
 			}
 		}

@@ -158,9 +158,9 @@ func scalar(n *yaml.Node) (any, error) {
 		return nil, nil
 	case s == "true" || s == "false":
 		return s == "true", nil
-	case len(s) > 64 || !strings.Contains("yYnNtTfFoO.+-0123456789", s[:1]):
+	case len(s) > 64 || s[0] > '9' && !word(s):
 		return s, nil
-	case s[0] > '9' && len(s) > len("FALSE"):
+	case strings.ContainsAny(s, ":/ ") || strings.Count(s, ".") > 1: // a time, an address, a version
 		return s, nil
 	}
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil && strconv.FormatInt(i, 10) == s {
@@ -171,6 +171,16 @@ func scalar(n *yaml.Node) (any, error) {
 		return v, err
 	}
 	return s, nil
+}
+
+// word tells whether s may be one of those that are no strings.
+func word(s string) bool {
+	for _, w := range []string{"y", "yes", "n", "no", "on", "off", "true", "false", "null"} {
+		if strings.EqualFold(s, w) {
+			return true
+		}
+	}
+	return false
 }
 
 // resolve asks the parser that kubectl uses.

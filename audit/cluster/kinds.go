@@ -48,8 +48,8 @@ func (k Kind) String() string {
 	return schema.GroupResource{Group: k.Group, Resource: k.Resource}.String()
 }
 
-// Kinds lists the kinds that are read. Each needs the rights to list and to
-// watch it in all namespaces; a kind without them is reported as unreadable.
+// Kinds lists the kinds that are read. Each needs the rights to list and watch
+// it in all namespaces; a kind that may not be listed is reported as unreadable.
 func Kinds() []Kind { return slices.Clone(kinds) }
 
 // Named lists the objects that are read by name. Each needs the right to get it.

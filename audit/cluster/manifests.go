@@ -18,6 +18,7 @@ import (
 type Manifests struct {
 	Paths []string  // files, folders, and "-" for Stdin
 	Stdin io.Reader // read if a path is "-"
+	Name  string    // what Stdin is called in sources; "-" if empty
 }
 
 // Inventory reads all paths. It fails if nothing could be read at all.

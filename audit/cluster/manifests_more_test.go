@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/segproof/segproof/audit"
@@ -127,6 +129,17 @@ func TestNothingToReadIsAnErrorThatSaysWhatToDo(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), "read manifests: ") || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: got %v, want %q", path, err, says)
 		}
+	}
+}
+
+func TestHalfADocumentIsNotUsed(t *testing.T) {
+	half := io.MultiReader(strings.NewReader(policy+"---\n"+policy[:len(policy)/2]), iotest.ErrReader(errors.New("the pipe broke")))
+	inv, err := (&Manifests{Paths: []string{"-"}, Stdin: half}).Inventory(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(inv.Policies) != 1 || len(inv.Problems) != 1 || inv.Problems[0].String() != "-: not readable: the pipe broke" {
+		t.Errorf("policies %v, problems %v", inv.Policies, inv.Problems)
 	}
 }
 

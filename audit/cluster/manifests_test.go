@@ -82,7 +82,7 @@ func TestABrokenDocumentNamesFileDocumentAndLine(t *testing.T) {
 		{"endless name", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: " + strings.Repeat("x", 300) + "\n", 1, "too long"},
 		{"label is a boolean", "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: x\n  labels:\n    a: b\n    on: yes\n", 7, "expected a string, found true or false"},
 		{"ports are no list", "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\nspec:\n  ports:\n    port: 80\n", 6, "spec.ports: expected a list"},
-		{"port does not fit", "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\nspec:\n  ports:\n  - port: 80\n  - port: 4294967376\n", 7, "number 4294967376"},
+		{"port does not fit", "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\nspec:\n  ports:\n  - port: 80\n  - port: 4294967376\n", 8, "number 4294967376"},
 		{"policy with a wrong type", strings.Replace(policy, "name: deny", "name: wrong", 1)[:len(policy)-2] + "\n    matchLabels: [a]\n", 8, "matchLabels: expected a mapping, found a list"},
 		{"not JSON either", `{"apiVersion": "v1", "kind": "Pod" "x"}` + "\n", 1, "not JSON"},
 	} {

@@ -40,6 +40,9 @@ func (r *reading) file(m *Manifests, name string) {
 		return
 	}
 	defer f.Close()
+	if name == stdin && m.Name != "" {
+		name = m.Name
+	}
 	for d, err := range documents(f) {
 		switch {
 		case err != nil:

@@ -26,6 +26,7 @@ type server struct {
 	kinds   map[string][]Kind // by group/version
 	refused map[string]int    // status by path
 	token   string            // demanded, unless empty
+	deaf    bool              // refuses to let anything be watched
 }
 
 // serve loads a server with the objects of a file. Every known kind is served
@@ -89,6 +90,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Query().Get("watch") != "" {
+		if s.deaf {
+			fail(w, http.StatusForbidden)
+			return
+		}
 		if r.URL.Query().Get("sendInitialEvents") != "" {
 			fail(w, http.StatusBadRequest) // as servers do that can't stream lists
 			return
@@ -176,6 +181,20 @@ func TestBothSourcesTellTheSame(t *testing.T) {
 	}
 	if d := cmp.Diff(files, live, opts); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestTheRightToListIsEnough(t *testing.T) {
+	s, cfg := serve(t, "testdata/dump.yaml")
+	s.deaf = true
+	for range 5 { // a race, if there is one
+		inv, err := (&Live{Config: cfg}).Inventory(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := unreadable(inv); len(got) > 0 || len(inv.Policies) != 6 {
+			t.Errorf("unreadable %v, policies %v", got, refs(inv.Policies))
+		}
 	}
 }
 

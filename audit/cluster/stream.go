@@ -55,7 +55,11 @@ func newStream(k Kind, version string, i cache.SharedIndexInformer) *stream {
 	s := &stream{kind: k, version: version, informer: i, refusals: make(chan error, 1), last: make(chan error, 1)}
 	// Both fail only once the informer runs.
 	_ = i.SetTransform(trim)
-	_ = i.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *cache.Reflector, err error) { s.failed(err) })
+	_ = i.SetWatchErrorHandlerWithContext(func(_ context.Context, r *cache.Reflector, err error) {
+		if r.LastSyncResourceVersion() == "" { // else the list came, and only what follows is refused
+			s.failed(err)
+		}
+	})
 	return s
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -131,7 +130,8 @@ func find(n *yaml.Node, path []string, got string, depth int) *yaml.Node {
 			}
 		}
 	case yaml.ScalarNode:
-		if v, err := scalar(n); len(path) == 0 && err == nil && strings.HasPrefix(got, jsonType(v)) {
+		v, err := scalar(n)
+		if len(path) == 0 && err == nil && (got == jsonType(v) || got == "number "+n.Value) {
 			return n
 		}
 	}

@@ -194,7 +194,10 @@ func (es *ends) relabelled() []audit.Relabelled {
 			all = append(all, audit.Relabelled{Namespace: p.namespace, Pod: p.name, Labels: set.list, At: moment(first)})
 		}
 		slices.SortFunc(all, compareRelabelled)
-		out = append(out, all[1:min(len(all), maxLabelSets)]...)
+		for i := 1; i < min(len(all), maxLabelSets); i++ {
+			all[i].Was = all[i-1].Labels
+			out = append(out, all[i])
+		}
 	}
 	slices.SortFunc(out, compareRelabelled)
 	return out[:min(len(out), maxRelabelled)]

@@ -117,6 +117,7 @@ func TestAPodThatChangesItsIdentityIsToldOf(t *testing.T) {
 	diff(t, []audit.Relabelled{{
 		Namespace: "shop", Pod: "web-1", At: noon().Add(5 * time.Second),
 		Labels: audit.Labels{"k8s:app=web", "k8s:io.kubernetes.pod.namespace=shop", "k8s:tier=2"},
+		Was:    audit.Labels{"k8s:app=web", "k8s:io.kubernetes.pod.namespace=shop"},
 	}}, tr.Relabelled)
 }
 

@@ -174,7 +174,7 @@ func (r *rule) named(why string) string {
 
 // weigh combines what the rules say. The order is that of the package comment.
 func (e *Engine) weigh(p *plan, a *ask) audit.Decision {
-	o := p.outcome(a)
+	o, local := p.outcome(a), e.localHost(p, a)
 	undetermined := func(why string) audit.Decision {
 		return audit.Decision{Answer: audit.Undetermined, Reason: audit.Unknown, Why: why}
 	}
@@ -190,10 +190,12 @@ func (e *Engine) weigh(p *plan, a *ask) audit.Decision {
 		return audit.Decision{Answer: audit.Allow, Reason: audit.AllowedByRule, Policies: o.allows, L7: o.l7 && p.isolated != no}
 	case p.isolated == no:
 		return audit.Decision{Answer: audit.Allow, Reason: audit.NotIsolated}
-	case e.localHost(p, a):
+	case local == yes:
 		return audit.Decision{Answer: audit.Allow, Reason: audit.LocalHost}
 	case o.mayBeLetOut:
 		return undetermined(o.whyMayAllow)
+	case local == maybe:
+		return undetermined("it is not known whether any rule is about the subject")
 	case p.isolated == maybe:
 		return undetermined(p.why)
 	}
@@ -203,12 +205,16 @@ func (e *Engine) weigh(p *plan, a *ask) audit.Decision {
 // localHost tells whether a node reaches one of its own pods, which Cilium lets
 // pass below all rules, though with enable-policy: always only if there are
 // rules. Kubernetes says the same of both directions.
-func (e *Engine) localHost(p *plan, a *ask) bool {
+func (e *Engine) localHost(p *plan, a *ask) truth {
 	switch {
 	case !a.peer.host || a.subject.host:
-		return false
+		return no
 	case e.settings.semantics == Kubernetes:
-		return true
+		return yes
+	case a.direction == egress || !e.settings.localHost:
+		return no
+	case e.settings.always:
+		return p.ruled
 	}
-	return a.direction == ingress && e.settings.localHost && (p.ruled != no || !e.settings.always)
+	return yes
 }

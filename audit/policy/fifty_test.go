@@ -5,95 +5,110 @@ import (
 	"testing"
 )
 
+const (
+	everyone  = "b/x=allow b/y=allow world=allow 10.9.1.1=allow host=allow remote-node=allow kube-apiserver=allow unmanaged=allow"
+	nobody    = "b/x=deny(default) b/y=deny(default) world=deny(default) 10.9.1.1=deny(default) host=allow(local) remote-node=deny(default) kube-apiserver=deny(default) unmanaged=deny(default)"
+	ownB      = "b/x=allow b/y=deny(default) world=deny(default) 10.9.1.1=deny(default) host=allow(local) remote-node=deny(default) kube-apiserver=deny(default) unmanaged=deny(default)"
+	anyPod    = "b/x=allow b/y=allow world=deny(default) 10.9.1.1=deny(default) host=allow(local) remote-node=deny(default) kube-apiserver=deny(default) unmanaged=deny(default)"
+	worldOnly = "b/x=deny(default) b/y=deny(default) world=allow 10.9.1.1=allow host=allow(local) remote-node=deny(default) kube-apiserver=deny(default) unmanaged=deny(default)"
+	fromB     = "{fromEndpoints: [{matchLabels: {app: b}}]}"
+)
+
 // The questions were put to the engine of Cilium v1.20.2, and these are its
 // answers; those about ClusterNetworkPolicy (30 to 34, 48 to 50) are not here.
-// Where the subject or the peer is a starting pod Cilium denies, and we do not
-// judge. The subject is pod a in namespace x; without other words the question
-// is ingress on TCP 80 from each of the usual peers, and where an answer does
-// not say local, a deny of the local host would have been possible.
-func TestFiftyQuestionsAreAnsweredAsCiliumAnswersThem(t *testing.T) {
-	const (
-		all     = "b/x=allow b/y=allow world=allow 10.9.1.1=allow host=allow remote-node=allow kube-apiserver=allow unmanaged=allow"
-		nobody  = "b/x=deny(default) b/y=deny(default) world=deny(default) 10.9.1.1=deny(default) host=allow(local) remote-node=deny(default) kube-apiserver=deny(default) unmanaged=deny(default)"
-		bx      = "b/x=allow b/y=deny(default) world=deny(default) 10.9.1.1=deny(default) host=allow(local) remote-node=deny(default) kube-apiserver=deny(default) unmanaged=deny(default)"
-		anyPod  = "b/x=allow b/y=allow world=deny(default) 10.9.1.1=deny(default) host=allow(local) remote-node=deny(default) kube-apiserver=deny(default) unmanaged=deny(default)"
-		theRest = "b/x=deny(default) b/y=deny(default) world=allow 10.9.1.1=allow host=allow(local) remote-node=deny(default) kube-apiserver=deny(default) unmanaged=deny(default)"
-		fromB   = "{fromEndpoints: [{matchLabels: {app: b}}]}"
-	)
-	rule := func(r string) string { return cnp("p", "{endpointSelector: {}, ingress: ["+r+"]}") }
-	egress := func(r string) string { return cnp("p", "{endpointSelector: {}, egress: ["+r+"]}") }
-	tests := []struct {
-		name   string
-		policy string
-		want   string // answers about the usual peers, or whole questions
-	}{
-		{"1 KNP one empty rule", knp("p", "{podSelector: {}, ingress: [{}]}"), all},
+// Where the subject is a starting pod Cilium denies, and we do not judge.
+type answered struct {
+	name   string
+	policy string
+	want   string // whole questions, or who may reach pod a of namespace x on TCP 80
+}
+
+func cnpIngress(rule string) string { return cnp("p", "{endpointSelector: {}, ingress: ["+rule+"]}") }
+func cnpEgress(rule string) string  { return cnp("p", "{endpointSelector: {}, egress: ["+rule+"]}") }
+
+func TestWhomRulesMeanIsAnsweredAsCiliumAnswers(t *testing.T) {
+	answer(t, []answered{
+		{"1 KNP one empty rule", knp("p", "{podSelector: {}, ingress: [{}]}"), everyone},
 		{"2 KNP no rule", knp("p", "{podSelector: {}, ingress: [], policyTypes: [Ingress]}"), nobody},
-		{"3 CNP one empty rule", rule("{}"), nobody},
-		{"4 CNP empty selector", rule("{fromEndpoints: [{}]}"), bx},
-		{"5 CNP empty list of selectors", rule("{fromEndpoints: []}"), nobody},
-		{"6 CNP a port", rule(`{toPorts: [{ports: [{port: "80"}]}]}`), all},
-		{"6 CNP a port has every transport", rule(`{toPorts: [{ports: [{port: "80"}]}]}`),
+		{"3 CNP one empty rule", cnpIngress("{}"), nobody},
+		{"4 CNP empty selector", cnpIngress("{fromEndpoints: [{}]}"), ownB},
+		{"5 CNP empty list of selectors", cnpIngress("{fromEndpoints: []}"), nobody},
+		{"6 CNP a port", cnpIngress(`{toPorts: [{ports: [{port: "80"}]}]}`), everyone},
+		{"6 CNP a port has every transport", cnpIngress(`{toPorts: [{ports: [{port: "80"}]}]}`),
 			"a/x <- b/x ICMPv4 8 = deny(default)\na/x <- b/x UDP 80 = allow\na/x <- b/x SCTP 80 = allow"},
-		{"7 CNP ports without a port", rule("{toPorts: [{}]}"), nobody},
-		{"8 CNP entity all", rule("{fromEntities: [all]}"), all},
-		{"9 CNP entity cluster", rule("{fromEntities: [cluster]}"),
+		{"7 CNP ports without a port", cnpIngress("{toPorts: [{}]}"), nobody},
+		{"8 CNP entity all", cnpIngress("{fromEntities: [all]}"), everyone},
+		{"9 CNP entity cluster", cnpIngress("{fromEntities: [cluster]}"),
 			"b/x=allow b/y=allow world=deny(default) 10.9.1.1=deny(default) host=allow remote-node=allow kube-apiserver=allow unmanaged=allow"},
-		{"10 CNP entity world", rule("{fromEntities: [world]}"), theRest},
-		{"11 CNP every address", rule("{fromCIDR: [0.0.0.0/0]}"), theRest},
-		{"12 KNP every address", knp("p", "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}"), theRest},
+		{"10 CNP entity world", cnpIngress("{fromEntities: [world]}"), worldOnly},
+		{"11 CNP every address", cnpIngress("{fromCIDR: [0.0.0.0/0]}"), worldOnly},
+		{"12 KNP every address", knp("p", "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}"), worldOnly},
 		{"13 KNP every namespace", knp("p", "{podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]}"), anyPod},
-		{"14 KNP empty list of peers", knp("p", "{podSelector: {}, ingress: [{from: []}]}"), all},
+		{"14 KNP empty list of peers", knp("p", "{podSelector: {}, ingress: [{from: []}]}"), everyone},
 		{"15 KNP ingress rules although only Egress is listed",
-			knp("p", "{podSelector: {}, policyTypes: [Egress], ingress: [{from: [{podSelector: {matchLabels: {app: b}}}]}]}"), bx},
+			knp("p", "{podSelector: {}, policyTypes: [Egress], ingress: [{from: [{podSelector: {matchLabels: {app: b}}}]}]}"), ownB},
 		{"16 KNP egress rules isolate ingress", knp("p", "{podSelector: {}, egress: [{}]}"), nobody},
 		{"17 KNP port without protocol", knp("p", "{podSelector: {}, ingress: [{ports: [{port: 80}]}]}"),
 			"a/x <- b/x TCP 80 = allow\na/x <- b/x UDP 80 = deny(default)\na/x <- b/x ICMPv4 8 = deny(default)"},
 		{"18 KNP protocol without port", knp("p", "{podSelector: {}, ingress: [{ports: [{protocol: UDP}]}]}"),
 			"a/x <- b/x TCP 80 = deny(default)\na/x <- b/x UDP 80 = allow\na/x <- b/x UDP 1 = allow"},
-		{"19 CNP peers without ports", rule(fromB), "a/x <- b/x ICMPv4 8 = allow\na/x <- b/x other 0 = allow"},
-		{"20 CNP ICMP type", rule("{icmps: [{fields: [{type: 8}]}]}"),
+		{"19 CNP peers without ports", cnpIngress(fromB), "a/x <- b/x ICMPv4 8 = allow\na/x <- b/x other 0 = allow"},
+		{"20 CNP ICMP type", cnpIngress("{icmps: [{fields: [{type: 8}]}]}"),
 			"a/x <- b/x ICMPv4 8 = allow\na/x <- b/x ICMPv4 3 = deny(default)\na/x <- b/x TCP 80 = deny(default)\na/x <- b/x ICMPv6 128 = deny(default)"},
+	})
+}
+
+func TestDeniesAndDefaultsAreAnsweredAsCiliumAnswers(t *testing.T) {
+	answer(t, []answered{
 		{"21 CNP deny isolates", cnp("p", "{endpointSelector: {}, ingressDeny: ["+fromB+"]}"),
 			strings.Replace(nobody, "b/x=deny(default)", "b/x=deny(rule)", 1)},
 		{"22 CNP deny without default deny", cnp("p", "{endpointSelector: {}, enableDefaultDeny: {ingress: false}, ingressDeny: ["+fromB+"]}"),
-			strings.Replace(all, "b/x=allow", "b/x=deny(rule)", 1)},
-		{"23 default deny of one is enough", rule(fromB) + "---\n" + cnp("q", "{endpointSelector: {}, enableDefaultDeny: {ingress: false}, ingress: [{}]}"), bx},
+			strings.Replace(everyone, "b/x=allow", "b/x=deny(rule)", 1)},
+		{"23 default deny of one is enough", cnpIngress(fromB) + "---\n" + cnp("q", "{endpointSelector: {}, enableDefaultDeny: {ingress: false}, ingress: [{}]}"), ownB},
 		{"24 broad deny beats narrow allow",
 			cnp("p", `{endpointSelector: {}, ingress: [{toPorts: [{ports: [{port: "80"}, {port: "443"}]}]}], ingressDeny: [{toPorts: [{ports: [{port: "1", endPort: 100}]}]}]}`),
 			"a/x <- b/x TCP 80 = deny(rule)\na/x <- b/x TCP 443 = allow"},
 		{"25 deny of all beats the local host", cnp("p", "{endpointSelector: {}, ingressDeny: [{fromEntities: [all]}]}"),
-			strings.ReplaceAll(all, "allow", "deny(rule)")},
+			strings.ReplaceAll(everyone, "allow", "deny(rule)")},
 		{"26 deny of the host beats the local host",
 			cnp("p", "{endpointSelector: {}, ingress: [{fromEntities: [all]}], ingressDeny: [{fromEntities: [host]}]}"),
-			strings.Replace(all, "host=allow", "host=deny(rule)", 1)},
+			strings.Replace(everyone, "host=allow", "host=deny(rule)", 1)},
 		{"27 CCNP empty selector", ccnp("p", "{endpointSelector: {}, ingress: [{fromEndpoints: [{}]}]}"), anyPod},
 		{"28 CCNP for every endpoint", ccnp("p", "{endpointSelector: {}, ingress: [{}]}"),
 			"health <- remote-node TCP 80 = deny(default)\ningress <- world TCP 80 = deny(default)\ninit <- b/x TCP 80 = undetermined\nhost <- b/x TCP 80 = allow"},
 		{"29 no policy", "", "init <- b/x TCP 80 = undetermined\na/x <- b/x TCP 80 = allow"},
-		{"35 CNP Service that is not there", egress(`{toServices: [{k8sService: {serviceName: s, namespace: x}}], toPorts: [{ports: [{port: "80"}]}]}`),
+	})
+}
+
+func TestReferencesAndSelectorsAreAnsweredAsCiliumAnswers(t *testing.T) {
+	answer(t, []answered{
+		{"35 CNP Service that is not there", cnpEgress(`{toServices: [{k8sService: {serviceName: s, namespace: x}}], toPorts: [{ports: [{port: "80"}]}]}`),
 			"a/x -> b/x TCP 80 = allow\na/x -> 8.8.8.8 TCP 80 = allow"},
-		{"36 CNP except", egress("{toCIDRSet: [{cidr: 10.0.0.0/8, except: [10.9.0.0/16]}]}"), "a/x -> 10.9.1.1 TCP 80 = deny(default)"},
-		{"37 CNP except is no deny", egress("{toCIDRSet: [{cidr: 10.0.0.0/8, except: [10.9.0.0/16]}]}, {toCIDR: [10.9.0.0/16]}"), "a/x -> 10.9.1.1 TCP 80 = allow"},
-		{"38 CNP name", egress("{toFQDNs: [{matchName: foo.com}]}"),
+		{"36 CNP except", cnpEgress("{toCIDRSet: [{cidr: 10.0.0.0/8, except: [10.9.0.0/16]}]}"), "a/x -> 10.9.1.1 TCP 80 = deny(default)"},
+		{"37 CNP except is no deny", cnpEgress("{toCIDRSet: [{cidr: 10.0.0.0/8, except: [10.9.0.0/16]}]}, {toCIDR: [10.9.0.0/16]}"), "a/x -> 10.9.1.1 TCP 80 = allow"},
+		{"38 CNP name", cnpEgress("{toFQDNs: [{matchName: foo.com}]}"),
 			"a/x -> fqdn:foo.com reserved:world TCP 80 = allow\na/x -> 8.8.8.8 TCP 80 = deny(default)"},
 		{"39 CNP proxy rule beside an open one",
-			rule(`{fromEndpoints: [{matchLabels: {app: b}}], toPorts: [{ports: [{port: "80", protocol: TCP}], rules: {http: [{path: /a}]}}]}, {toPorts: [{ports: [{port: "80", protocol: TCP}]}]}`),
+			cnpIngress(`{fromEndpoints: [{matchLabels: {app: b}}], toPorts: [{ports: [{port: "80", protocol: TCP}], rules: {http: [{path: /a}]}}]}, {toPorts: [{ports: [{port: "80", protocol: TCP}]}]}`),
 			"a/x <- b/x TCP 80 = allow\na/x <- b/y TCP 80 = allow"},
-		{"40 CNP field of another version", rule(`{toPorts: [{ports: [{port: "80"}], rules: {kafka: [{}]}}]}`), "a/x <- b/x TCP 80 = undetermined"},
+		{"40 CNP field of another version", cnpIngress(`{toPorts: [{ports: [{port: "80"}], rules: {kafka: [{}]}}]}`), "a/x <- b/x TCP 80 = undetermined"},
 		{"41 CCNP for nodes", ccnp("p", "{nodeSelector: {}, ingressDeny: [{fromEndpoints: [{matchLabels: {app: b}}]}]}"),
 			"host <- b/x TCP 80 = deny(rule)\nremote-node <- b/x TCP 80 = allow\na/x <- b/x TCP 80 = allow"},
 		{"42 CNP for another namespace", cnp("p", "{endpointSelector: {matchLabels: {'k8s:io.kubernetes.pod.namespace': 'y'}}, ingress: [{}]}"),
 			"a/x <- b/x TCP 80 = deny(default)\nb/y <- a/x TCP 80 = allow"},
-		{"43 CNP peers of another namespace", rule("{fromEndpoints: [{matchLabels: {'k8s:io.kubernetes.pod.namespace': 'y'}}]}"),
+		{"43 CNP peers of another namespace", cnpIngress("{fromEndpoints: [{matchLabels: {'k8s:io.kubernetes.pod.namespace': 'y'}}]}"),
 			strings.Replace(nobody, "b/y=deny(default)", "b/y=allow", 1)},
-		{"44 CNP peers of any namespace", rule("{fromEndpoints: [{matchExpressions: [{key: 'k8s:io.kubernetes.pod.namespace', operator: Exists}]}]}"), anyPod},
-		{"45 CNP reserved label", rule("{fromEndpoints: [{matchLabels: {'reserved:remote-node': ''}}]}"),
+		{"44 CNP peers of any namespace", cnpIngress("{fromEndpoints: [{matchExpressions: [{key: 'k8s:io.kubernetes.pod.namespace', operator: Exists}]}]}"), anyPod},
+		{"45 CNP reserved label", cnpIngress("{fromEndpoints: [{matchLabels: {'reserved:remote-node': ''}}]}"),
 			"b/x=deny(default) b/y=deny(default) world=deny(default) 10.9.1.1=deny(default) host=allow(local) remote-node=allow kube-apiserver=allow unmanaged=deny(default)"},
-		{"46 CNP NotIn without the key", rule("{fromEndpoints: [{matchExpressions: [{key: nokey, operator: NotIn, values: [v]}]}]}"), bx},
-		{"47 CNP API server outside", rule("{fromEntities: [kube-apiserver]}"),
+		{"46 CNP NotIn without the key", cnpIngress("{fromEndpoints: [{matchExpressions: [{key: nokey, operator: NotIn, values: [v]}]}]}"), ownB},
+		{"47 CNP API server worldOnly", cnpIngress("{fromEntities: [kube-apiserver]}"),
 			"a/x <- cidr:192.168.0.9/32 reserved:kube-apiserver reserved:world TCP 80 = allow"},
-	}
+	})
+}
+
+func answer(t *testing.T, tests []answered) {
+	t.Helper()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var docs []string

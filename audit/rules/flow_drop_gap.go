@@ -45,7 +45,11 @@ func dropGap(p *audit.Pass) {
 		}
 		f := e.finding()
 		f.Message = gapMessage(e, f.Policies)
-		f.Fix = gapFix(p, e, f.Policies)
+		extend := toExtend(f.Policies)
+		f.Fix = gapFix(p, e, extend)
+		if extend != nil {
+			f.Location = extend.Source
+		}
 		p.Report(f)
 	}
 }
@@ -78,13 +82,13 @@ func gapMessage(e *edge, by []audit.PolicyRef) string {
 
 // gapFix says which allow is missing at which end, and whether the other end
 // would still deny.
-func gapFix(p *audit.Pass, e *edge, by []audit.PolicyRef) string {
+func gapFix(p *audit.Pass, e *edge, extend *audit.Object) string {
 	v := e.ends[0]
 	way, other := "to", audit.Ingress
 	if e.end == audit.Ingress {
 		way, other = "from", audit.Egress
 	}
-	fix := fmt.Sprintf("If wanted, add an %s rule %s %s on %s, %s", e.end, way, e.selector(), audit.PortName(e.proto, e.port), where(e, by))
+	fix := fmt.Sprintf("If wanted, add an %s rule %s %s on %s, %s", e.end, way, e.selector(), audit.PortName(e.proto, e.port), where(e, extend))
 	if v.Other().IsPod() {
 		switch d := p.Engine.Decide(audit.Query{Direction: other, Subject: v.Other(), Peer: v.Subject(), Protocol: e.proto, Port: e.port}); d.Answer {
 		case audit.Deny:
@@ -96,23 +100,31 @@ func gapFix(p *audit.Pass, e *edge, by []audit.PolicyRef) string {
 	return fix + ". If not, stop the caller."
 }
 
-// where says which policy to extend: one for this workload rather than the
-// default deny of the whole namespace, where there is one.
-func where(e *edge, by []audit.PolicyRef) string {
-	best := ""
+// toExtend is the policy that an allow belongs to, or beside which a new one
+// belongs: one for this workload rather than the default deny of the whole
+// namespace, where there is one; nil if none is known.
+func toExtend(by []audit.PolicyRef) *audit.Object {
+	var beside *audit.Object
 	for _, r := range by {
 		if r.Object == nil {
 			continue
 		}
 		if !selectsAll(r.Object) {
-			return "in " + r.Ref.String()
+			return r.Object
 		}
-		best = "in a new policy beside " + r.Ref.String()
+		beside = r.Object
 	}
-	if best == "" {
+	return beside
+}
+
+func where(e *edge, extend *audit.Object) string {
+	switch {
+	case extend == nil:
 		return "in a new policy for " + e.subject.Name
+	case selectsAll(extend):
+		return "in a new policy beside " + extend.Ref.String()
 	}
-	return best
+	return "in " + extend.Ref.String()
 }
 
 func selectsAll(o *audit.Object) bool {

@@ -27,7 +27,7 @@ var KyvernoReportFail = &audit.Rule{
 func kyvernoReportFail(p *audit.Pass) {
 	by := map[audit.Ref][]audit.KyvernoResult{}
 	for _, r := range p.Results {
-		if r.Result != "fail" && r.Result != "error" {
+		if r.Result != "fail" && r.Result != "error" || !byKyverno(r) {
 			continue
 		}
 		if subject, ok := ownerOf(p, r.Resource); ok {
@@ -37,6 +37,12 @@ func kyvernoReportFail(p *audit.Pass) {
 	for _, subject := range slices.SortedFunc(maps.Keys(by), audit.Ref.Compare) {
 		p.Report(reportFinding(subject, by[subject]))
 	}
+}
+
+// byKyverno tells Kyverno's results from those of others who write reports of
+// the same kind, such as scanners.
+func byKyverno(r audit.KyvernoResult) bool {
+	return r.Source == "" || strings.HasPrefix(strings.ToLower(r.Source), "kyverno")
 }
 
 func reportFinding(subject audit.Ref, results []audit.KyvernoResult) audit.Finding {

@@ -69,7 +69,7 @@ func runDemo(c *cobra.Command, s streams, f *outputFlags, name string) error {
 	}
 	a := newAuditor(cfg)
 	a.Log = newLog(s.err, false)
-	a.Cluster = &cluster.Manifests{Paths: []string{"-"}, Stdin: bytes.NewReader(objects)}
+	a.Cluster = &cluster.Manifests{Paths: []string{"-"}, Stdin: bytes.NewReader(objects), Name: "recordings/" + name + "/objects.yaml"}
 	a.Network = &flows.Files{Paths: []string{"-"}, Stdin: bytes.NewReader(carried)}
 	if a.Reporter, err = wireReporters(s, cfg, f, false, newProgress(s.err, true)); err != nil {
 		return err

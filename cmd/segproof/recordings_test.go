@@ -151,7 +151,9 @@ func recordingNames(t *testing.T) []string {
 	}
 	var names []string
 	for _, d := range dirs {
-		names = append(names, d.Name())
+		if d.IsDir() {
+			names = append(names, d.Name())
+		}
 	}
 	return names
 }

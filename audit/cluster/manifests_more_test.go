@@ -68,7 +68,7 @@ func TestTheSameNameInAnotherGroupOrScopeIsAnotherObject(t *testing.T) {
 
 func TestHostileNamesAreKeptAsTheyAre(t *testing.T) {
 	name := "<!channel> \x1b[31m'; DROP TABLE x;--\u202e"
-	inFolder(t, map[string]string{"a.yaml": fmt.Sprintf("apiVersion: v1\nkind: Namespace\nmetadata: {name: \"<!channel> \\e[31m'; DROP TABLE x;--\\u202e\"}\n")})
+	inFolder(t, map[string]string{"a.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: \"<!channel> \\e[31m'; DROP TABLE x;--\\u202e\"}\n"})
 	inv := readPaths(t, "a.yaml")
 	if len(inv.Namespaces) != 1 || inv.Namespaces[0].Name != name {
 		t.Errorf("got %+q", fmt.Sprint(inv.Namespaces))

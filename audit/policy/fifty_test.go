@@ -121,7 +121,7 @@ func answer(t *testing.T, tests []answered) {
 			want := tt.want
 			if !strings.Contains(want, " = ") {
 				var lines []string
-				for _, w := range strings.Fields(want) {
+				for w := range strings.FieldsSeq(want) {
 					name, answer, _ := strings.Cut(w, "=")
 					lines = append(lines, "a/x <- "+name+" TCP 80 = "+answer)
 				}

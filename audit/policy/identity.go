@@ -107,7 +107,7 @@ func (id *identity) addPorts(value string) {
 	if id.ports == nil {
 		id.ports = map[string][]portNumber{}
 	}
-	for _, one := range strings.Split(value, "_") {
+	for one := range strings.SplitSeq(value, "_") {
 		parts := strings.Split(one, ".")
 		if len(parts) != 3 {
 			continue

@@ -103,12 +103,7 @@ func (e *entities) is(name string, p end) truth {
 // inCluster tells whether an end is in the cluster without being a pod. What
 // is unmanaged or still starting counts, and so does every API server.
 func inCluster(id *identity) bool {
-	for _, name := range reservedEntities()[:7] {
-		if id.is(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(reservedEntities()[:7], id.is)
 }
 
 // worldOf tells whether an end is outside in one address family. A cluster with

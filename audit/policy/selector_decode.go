@@ -153,15 +153,16 @@ func (c *compiler) ourCluster(reqs []requirement) []requirement {
 
 // intern returns the one selector with these requirements.
 func (c *compiler) intern(reqs []requirement, doubt string) *selector {
-	key := fmt.Sprintf("%q", doubt)
+	var key strings.Builder
+	key.WriteString(fmt.Sprintf("%q", doubt))
 	for _, q := range reqs {
-		key += fmt.Sprintf(" %d %q %q %q", q.op, q.source, q.key, q.values)
+		key.WriteString(fmt.Sprintf(" %d %q %q %q", q.op, q.source, q.key, q.values))
 	}
-	if s := c.byText[key]; s != nil {
+	if s := c.byText[key.String()]; s != nil {
 		return s
 	}
 	s := &selector{index: len(c.selectors), reqs: reqs, doubt: doubt, cluster: c.settings.cluster}
-	c.byText[key] = s
+	c.byText[key.String()] = s
 	c.selectors = append(c.selectors, s)
 	return s
 }

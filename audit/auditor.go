@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -110,7 +111,7 @@ func (a *Auditor) Gather(ctx context.Context) (s *Snapshot, missing []string, er
 		return nil, nil, &GatherError{failed}
 	}
 	for _, e := range failed {
-		missing = append(missing, e.Error())
+		missing = append(missing, strings.ReplaceAll(e.Error(), "\n", "; "))
 	}
 	return s, missing, nil
 }

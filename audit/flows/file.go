@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -78,7 +79,11 @@ func (r *reading) traffic(in *intake) (*audit.Traffic, error) {
 	if len(t.Problems) == 0 {
 		return nil, errors.New("no file of flows was given" + hint)
 	}
-	return nil, fmt.Errorf("no flows could be read: %s%s", t.Problems[0], hint)
+	var why strings.Builder
+	for _, p := range t.Problems[:min(5, len(t.Problems))] {
+		why.WriteString("\n" + p.String())
+	}
+	return nil, fmt.Errorf("no flows could be read%s%s", why.String(), hint)
 }
 
 func (r *reading) files(ctx context.Context, paths []string, stdin io.Reader) error {

@@ -12,6 +12,7 @@ import (
 // same snapshot gives the same report. Engine may be nil if the snapshot has no
 // inventory.
 func Check(s *Snapshot, engine Engine, rules []*Rule) *Report {
+	s = s.indexed()
 	r := &Report{Schema: Schema, Findings: []Finding{}, Rules: []RuleInfo{}}
 	r.Cluster = s.cluster()
 	r.Coverage = coverage(s, engine)
@@ -102,30 +103,17 @@ func (s *Snapshot) locate(f *Finding) Source {
 			return p.Location
 		}
 	}
-	if s.Inventory == nil {
-		return Source{}
+	if n := s.Namespace(f.Subject.Name); n != nil && f.Subject.Kind == "Namespace" {
+		return n.Source
 	}
-	switch f.Subject.Kind {
-	case "Namespace":
-		if n := s.Namespace(f.Subject.Name); n != nil {
-			return n.Source
-		}
-	case "Pod":
-		for _, p := range s.Pods {
-			if p.Namespace == f.Subject.Namespace && p.Name == f.Subject.Name {
-				return p.Source
-			}
-		}
+	if p := s.Pod(f.Subject.Namespace, f.Subject.Name); p != nil && f.Subject.Kind == "Pod" {
+		return p.Source
 	}
-	for _, w := range s.Workloads {
-		if w.Ref == f.Subject {
-			return w.Source
-		}
+	if w := s.Workload(f.Subject); w != nil {
+		return w.Source
 	}
-	for _, o := range slices.Concat(s.Policies, s.Kyverno) {
-		if o.Ref == f.Subject {
-			return o.Source
-		}
+	if o := s.Object(f.Subject); o != nil {
+		return o.Source
 	}
 	return Source{}
 }

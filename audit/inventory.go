@@ -141,3 +141,14 @@ type Problem struct {
 	Line     int // from 1; 0 if not known
 	Err      string
 }
+
+// Namespace returns the namespace of that name, or nil. It searches; a snapshot
+// that is being checked has an index.
+func (i *Inventory) Namespace(name string) *Namespace {
+	for n := range i.Namespaces {
+		if i.Namespaces[n].Name == name {
+			return &i.Namespaces[n]
+		}
+	}
+	return nil
+}

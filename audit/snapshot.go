@@ -11,6 +11,7 @@ type Snapshot struct {
 	*Inventory // what the cluster declares
 	*Traffic   // what the network carried
 	Options
+	index *index // set by Check
 }
 
 // Options are what an operator may set about judging.
@@ -23,11 +24,8 @@ type Options struct {
 // Owner finds who must act on what is about ref: by the labels and annotations
 // of the object, then by those of its namespace. "" means nobody is named.
 func (s *Snapshot) Owner(ref Ref) string {
-	if s.Inventory == nil {
-		return ""
-	}
-	if i := slices.IndexFunc(s.Workloads, func(w Workload) bool { return w.Ref == ref }); i >= 0 {
-		if o := s.ownerIn(s.Workloads[i].Labels, s.Workloads[i].Annotations); o != "" {
+	if w := s.Workload(ref); w != nil {
+		if o := s.ownerIn(w.Labels, w.Annotations); o != "" {
 			return o
 		}
 	}
@@ -52,17 +50,58 @@ func (s *Snapshot) ownerIn(maps ...map[string]string) string {
 	return ""
 }
 
-// Namespace returns the namespace of that name, or nil.
-func (i *Inventory) Namespace(name string) *Namespace {
-	for n := range i.Namespaces {
-		if i.Namespaces[n].Name == name {
-			return &i.Namespaces[n]
-		}
-	}
-	return nil
-}
-
 // IsSystem tells whether a namespace is the platform's own.
 func (s *Snapshot) IsSystem(namespace string) bool {
 	return slices.Contains(s.SystemNamespaces, namespace)
 }
+
+// An index finds what is declared by name.
+type index struct {
+	namespaces map[string]*Namespace
+	pods       map[[2]string]*Pod
+	workloads  map[Ref]*Workload
+	owners     map[Ref]bool // of pods
+	objects    map[Ref]*Object
+}
+
+// indexed is the snapshot with an index of what it declares.
+func (s *Snapshot) indexed() *Snapshot {
+	x := &index{
+		namespaces: map[string]*Namespace{}, pods: map[[2]string]*Pod{}, workloads: map[Ref]*Workload{},
+		owners: map[Ref]bool{}, objects: map[Ref]*Object{},
+	}
+	with := &Snapshot{Inventory: s.Inventory, Traffic: s.Traffic, Options: s.Options, index: x}
+	if s.Inventory == nil {
+		return with
+	}
+	for i := range s.Namespaces {
+		x.namespaces[s.Namespaces[i].Name] = &s.Namespaces[i]
+	}
+	for i := range s.Pods {
+		p := &s.Pods[i]
+		x.pods[[2]string{p.Namespace, p.Name}] = p
+		x.owners[p.Owner] = true
+	}
+	for i := range s.Workloads {
+		x.workloads[s.Workloads[i].Ref] = &s.Workloads[i]
+	}
+	for _, o := range slices.Concat(s.Kyverno, s.Policies) {
+		x.objects[o.Ref] = o
+	}
+	return with
+}
+
+// Namespace returns the namespace of that name, or nil.
+func (s *Snapshot) Namespace(name string) *Namespace { return s.index.namespaces[name] }
+
+// Pod returns the pod of that name, or nil.
+func (s *Snapshot) Pod(namespace, name string) *Pod { return s.index.pods[[2]string{namespace, name}] }
+
+// Workload returns the declared owner of pods that ref names, or nil.
+func (s *Snapshot) Workload(ref Ref) *Workload { return s.index.workloads[ref] }
+
+// Owns tells whether ref is declared as a workload, or named by pods as theirs.
+func (s *Snapshot) Owns(ref Ref) bool { return s.index.workloads[ref] != nil || s.index.owners[ref] }
+
+// Object returns the policy, of whichever kind, that ref names, or nil.
+func (s *Snapshot) Object(ref Ref) *Object { return s.index.objects[ref] }

@@ -99,15 +99,15 @@ func (g generateRule) state(p *audit.Pass, ns audit.Namespace) (match, string) {
 	if !ok {
 		return and(m, unknown), "what it generates can't be told"
 	}
-	i := slices.IndexFunc(p.Policies, func(o *audit.Object) bool { return o.Ref == want })
-	if i < 0 {
+	got := p.Object(want)
+	if got == nil {
 		return m, fmt.Sprintf("%s, which %s generates, is missing", want, g.policy.Name)
 	}
 	data := child(g.generate, "data")
 	if sync, _ := g.generate["synchronize"].(bool); !sync || len(data) == 0 || hasVariable(data) {
 		return m, ""
 	}
-	if where := differs("", data, p.Policies[i].Raw); where != "" {
+	if where := differs("", data, got.Raw); where != "" {
 		return m, fmt.Sprintf("%s, which %s generates, was edited (%s)", want, g.policy.Name, where)
 	}
 	return m, ""

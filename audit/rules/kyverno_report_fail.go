@@ -89,10 +89,8 @@ func policyRef(r audit.KyvernoResult) audit.Ref {
 func ownerOf(p *audit.Pass, r audit.Ref) (audit.Ref, bool) {
 	switch r.Kind {
 	case "Pod":
-		for _, pod := range p.Pods {
-			if pod.Namespace == r.Namespace && pod.Name == r.Name {
-				return pod.Owner, true
-			}
+		if pod := p.Pod(r.Namespace, r.Name); pod != nil {
+			return pod.Owner, true
 		}
 		return r, len(p.Pods) == 0
 	case "ReplicaSet":
@@ -110,7 +108,5 @@ func hasParent(p *audit.Pass, r audit.Ref, kind string) bool {
 	if i < 0 {
 		return false
 	}
-	parent := audit.Ref{Kind: kind, Namespace: r.Namespace, Name: r.Name[:i]}
-	return slices.ContainsFunc(p.Workloads, func(w audit.Workload) bool { return w.Ref == parent }) ||
-		slices.ContainsFunc(p.Pods, func(pod audit.Pod) bool { return pod.Owner == parent })
+	return p.Owns(audit.Ref{Kind: kind, Namespace: r.Namespace, Name: r.Name[:i]})
 }

@@ -54,8 +54,9 @@ const (
 	DeniedByRule  Reason = "denied-by-rule"
 	DefaultDenied Reason = "default-deny"
 	NotIsolated   Reason = "not-isolated"
-	L7Denied      Reason = "l7-denied"  // allowed as far as the proxy, which refuses
-	LocalHost     Reason = "local-host" // a node may always reach its own pods
+	L7Denied      Reason = "l7-denied"     // allowed as far as the proxy, which refuses
+	AuthRequired  Reason = "auth-required" // a rule allows it and asks for an authentication that always fails
+	LocalHost     Reason = "local-host"    // a node may always reach its own pods
 	Unknown       Reason = "unknown"
 )
 

@@ -110,8 +110,9 @@ type ServicePort struct {
 
 // A Node has addresses that are not a pod's.
 type Node struct {
-	Name string
-	IPs  []netip.Addr
+	Name   string
+	Labels map[string]string
+	IPs    []netip.Addr
 }
 
 // KyvernoResult is one line of a policy report that is not a pass.
@@ -140,15 +141,4 @@ type Problem struct {
 	Document int // from 1; 0 if not a matter of one document
 	Line     int // from 1; 0 if not known
 	Err      string
-}
-
-// Namespace returns the namespace of that name, or nil. It searches; a snapshot
-// that is being checked has an index.
-func (i *Inventory) Namespace(name string) *Namespace {
-	for n := range i.Namespaces {
-		if i.Namespaces[n].Name == name {
-			return &i.Namespaces[n]
-		}
-	}
-	return nil
 }

@@ -57,7 +57,7 @@ func (c *collector) service(s *corev1.Service, src audit.Source) {
 }
 
 func (c *collector) node(n *corev1.Node, _ audit.Source) {
-	out := audit.Node{Name: n.Name}
+	out := audit.Node{Name: n.Name, Labels: n.Labels}
 	for _, a := range n.Status.Addresses {
 		if a.Type == corev1.NodeInternalIP || a.Type == corev1.NodeExternalIP {
 			out.IPs = appendIP(out.IPs, a.Address)

@@ -19,6 +19,7 @@ type blocks struct {
 	list     []block
 	settings *settings
 	ipBlock  bool // of a NetworkPolicy
+	anywhere bool // they select whoever has such an address
 }
 
 func (b *blocks) match(p end) (truth, string) {
@@ -26,7 +27,7 @@ func (b *blocks) match(p end) (truth, string) {
 	switch {
 	case p.unknown:
 		return maybe, whyUnknown
-	case p.world:
+	case p.world, b.anywhere:
 		return b.holds(p), why
 	case b.ipBlock && b.settings.semantics == Kubernetes:
 		if p.node && p.ip.IsValid() {

@@ -142,8 +142,8 @@ func (r *reader) services(list field, _ ruleList) matcher {
 // if none is given, or why they are not known.
 func (r *reader) service(namespace, name string) (out selected, why string) {
 	found := false
-	for i := range r.inv.Services {
-		s := &r.inv.Services[i]
+	for i := range r.of.services {
+		s := &r.of.services[i]
 		if s.Name != name || namespace != "" && s.Namespace != namespace {
 			continue
 		}
@@ -158,8 +158,8 @@ func (r *reader) service(namespace, name string) (out selected, why string) {
 		slices.SortFunc(reqs, func(a, b requirement) int { return strings.Compare(a.key, b.key) })
 		out = append(out, r.intern(r.ourCluster(append(reqs, inNamespace(s.Namespace))), ""))
 	}
-	complete := r.ref.Object.Source == (audit.Source{}) && len(r.inv.Services) > 0 &&
-		!slices.ContainsFunc(r.inv.Unreadable, func(u audit.Unreadable) bool { return u.Kind == "services" })
+	complete := r.ref.Object.Source == (audit.Source{}) && len(r.of.services) > 0 &&
+		!slices.ContainsFunc(r.of.unreadable, func(u audit.Unreadable) bool { return u.Kind == "services" })
 	if !found && !complete {
 		return nil, "there is no Service of this name in what was read"
 	}

@@ -23,7 +23,7 @@ func (r *reader) ciliumPolicy(doc field) []*section {
 	}
 	for _, s := range out {
 		if doubt != "" {
-			s.doubted(doubt, true)
+			s.doubted(doubt, allow, deny)
 		}
 	}
 	return out
@@ -56,7 +56,7 @@ func (r *reader) spec(f field, prefix string) *section {
 	}
 	r.defaultDeny(f.at("enableDefaultDeny"), s)
 	if doubt != "" {
-		s.doubted(doubt, true)
+		s.doubted(doubt, allow, deny)
 	}
 	return s
 }
@@ -120,7 +120,10 @@ type ruleList struct {
 func (r *reader) ciliumRule(f field, l ruleList) []*rule {
 	before := len(f.notes.unclear)
 	f.object(l.members()...)
-	one := &rule{ref: r.ref, deny: l.deny}
+	one := &rule{ref: r.ref}
+	if l.deny {
+		one.verdict = deny
+	}
 	r.ciliumPorts(one, f, l)
 	r.ciliumPeers(one, f, l)
 	if auth := f.at("authentication"); auth.given() {
@@ -128,6 +131,7 @@ func (r *reader) ciliumRule(f field, l ruleList) []*rule {
 		if mode := auth.at("mode"); !slices.Contains([]string{"disabled", "required", "test-always-fail"}, mode.text()) {
 			mode.reject("expected disabled, required or test-always-fail, found %s", describe(mode.value))
 		}
+		one.refuses = auth.at("mode").text() == "test-always-fail"
 	}
 	requires := f.at(l.peers + "Requires")
 	if len(requires.items()) > 0 {
@@ -135,7 +139,7 @@ func (r *reader) ciliumRule(f field, l ruleList) []*rule {
 	}
 	one.doubt = f.notes.since(before)
 	if len(requires.items()) > 0 {
-		return []*rule{one, {ref: r.ref, deny: true, doubt: one.doubt}}
+		return []*rule{one, {ref: r.ref, verdict: deny, doubt: one.doubt}}
 	}
 	return []*rule{one}
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestSpecAndSpecsCountTogether(t *testing.T) {
 	e := compile(t, object("CiliumNetworkPolicy", "x", "p", `
@@ -141,4 +144,16 @@ func TestPoliciesForNodesNeedTheHostFirewallAndKnownLabels(t *testing.T) {
 	expect(t, Compile(all, Options{}), "host <- 8.8.8.8 TCP 22 = deny(default)\nhost <- b/x TCP 22 = allow")
 	expect(t, Compile(with(all, "enable-host-firewall", "false"), Options{}), "host <- 8.8.8.8 TCP 22 = undetermined")
 	expect(t, compile(t, ccnp("p", "{nodeSelector: {matchLabels: {role: w}}, ingress: [{fromEntities: [cluster]}]}")), "host <- 8.8.8.8 TCP 22 = undetermined")
+}
+
+func TestAnAuthenticationThatAlwaysFailsRefusesWhatItsRuleAllows(t *testing.T) {
+	fails := cnp("p", "{endpointSelector: {}, ingress: [{fromEndpoints: [{matchLabels: {app: b}}], authentication: {mode: test-always-fail}}]}")
+	expect(t, compile(t, fails), `
+		a/x <- b/x TCP 80 = deny(auth)
+		a/x <- c/x TCP 80 = deny(default)`)
+	plain := cnp("q", "{endpointSelector: {}, ingress: [{fromEndpoints: [{}]}]}")
+	expect(t, compile(t, fails, plain), `
+		a/x <- b/x TCP 80 = undetermined
+		a/x <- c/x TCP 80 = allow`)
+	expect(t, compile(t, strings.ReplaceAll(fails, "test-always-fail", "required")), "a/x <- b/x TCP 80 = allow")
 }

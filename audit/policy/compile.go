@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"hash/maphash"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/segproof/segproof/audit"
 )
@@ -18,7 +16,7 @@ type Semantics uint8
 // Semantics.
 const (
 	Cilium     Semantics = iota // what Cilium 1.20 does
-	Kubernetes                  // what the text of the NetworkPolicy API says
+	Kubernetes                  // what the text of the network policy APIs says
 )
 
 // Options of [Compile].
@@ -30,34 +28,28 @@ type Options struct {
 // [audit.Engine] and is safe for concurrent use. What it returns is shared and
 // must not be changed.
 type Engine struct {
-	settings    *settings
+	*ground
+	number      uint64 // that no other engine on the ground has
 	namespaces  map[string]*audit.Namespace
+	objects     map[objectKey]*compiled
 	byNamespace map[string][]*section
 	clusterwide []*section
-	selectors   []*selector
-	ports       *declaredPorts
-	undecided   [2]string // by direction: a policy of a kind that is not decided yet
-	unreadable  string    // policies that could not be read
+	undecided   [2]string // by direction: a policy of a kind that is not decided
 	partly      []audit.Partly
-
-	known   identities
-	answers atomic.Int64 // how many are kept
-	nobody  *identity    // an end of which nothing is known
-	bare    *identity    // an end of which only the address is known
 }
 
-// compiler is what the policies of one inventory share while they are read.
-type compiler struct {
-	settings  *settings
-	inv       *audit.Inventory
-	groups    []group
-	byText    map[string]*selector
-	selectors []*selector
+// compiled is what one object says.
+type compiled struct {
+	object    *audit.Object
+	namespace string // "" if it is clusterwide
+	sections  []*section
+	partly    []audit.Partly // at most one
+	undecided [2]string
 }
 
 // reader reads one policy.
 type reader struct {
-	*compiler
+	*ground
 	ref       audit.PolicyRef
 	namespace string // "" if it is clusterwide
 }
@@ -68,31 +60,28 @@ func Compile(inv *audit.Inventory, o Options) *Engine {
 	if inv == nil {
 		inv = &audit.Inventory{}
 	}
-	c := &compiler{settings: readSettings(inv.Settings, o.Semantics), inv: inv, byText: map[string]*selector{}}
+	return newGround(inv, o).compile(inv, nil)
+}
+
+// compile reads the policies that former does not know yet, which may be nil.
+func (g *ground) compile(inv *audit.Inventory, former *Engine) *Engine {
 	e := &Engine{
-		settings:    c.settings,
+		ground:      g,
+		number:      g.engines.Add(1),
 		namespaces:  map[string]*audit.Namespace{},
+		objects:     map[objectKey]*compiled{},
 		byNamespace: map[string][]*section{},
-		ports:       newDeclaredPorts(inv, c.settings.filter),
-		unreadable:  unreadable(inv.Unreadable),
-		known:       identities{seed: maphash.MakeSeed(), sets: map[uint64][]*identity{}},
 	}
 	for i := range inv.Namespaces {
 		e.namespaces[inv.Namespaces[i].Name] = &inv.Namespaces[i]
 	}
-	objects := ordered(inv.Policies)
-	for _, o := range objects {
-		if o.Kind == "CiliumCIDRGroup" {
-			c.groups = append(c.groups, readGroup(o))
+	for _, o := range ordered(inv.Policies) {
+		c := former.compiled(o)
+		if c == nil {
+			c = g.read(o)
 		}
+		e.add(c)
 	}
-	for _, o := range objects {
-		e.add(c, o)
-	}
-	e.selectors = c.selectors
-	e.nobody = e.newIdentity(nil)
-	e.bare = e.newIdentity(audit.NewLabels("reserved:world"))
-	e.bare.bare = true
 	return e
 }
 
@@ -116,53 +105,73 @@ func text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// add reads one object and files what it says.
-func (e *Engine) add(c *compiler, o *audit.Object) {
-	r := &reader{compiler: c, ref: audit.PolicyRef{Ref: o.Ref, Object: o}, namespace: o.Namespace}
+// read reads one object.
+func (g *ground) read(o *audit.Object) *compiled {
+	r := &reader{ground: g, ref: audit.PolicyRef{Ref: o.Ref, Object: o}}
+	c := &compiled{object: o}
 	doc := field{value: map[string]any(o.Raw), notes: &notes{}}
-	var sections []*section
 	switch o.Kind {
 	case "NetworkPolicy":
 		r.namespace = cmp.Or(o.Namespace, "default")
-		sections = r.networkPolicy(doc)
+		c.sections = r.networkPolicy(doc)
 	case "CiliumNetworkPolicy":
 		r.namespace = cmp.Or(o.Namespace, "default")
-		sections = r.ciliumPolicy(doc)
+		c.sections = r.ciliumPolicy(doc)
 	case "CiliumClusterwideNetworkPolicy":
-		r.namespace = ""
-		sections = r.ciliumPolicy(doc)
+		c.sections = r.ciliumPolicy(doc)
+	case "ClusterNetworkPolicy":
+		c.sections = r.clusterPolicy(doc, clusterDialect(g.settings.semantics == Kubernetes))
+	case "AdminNetworkPolicy":
+		c.sections = r.clusterPolicy(doc, adminDialect())
+	case "BaselineAdminNetworkPolicy":
+		c.sections = r.clusterPolicy(doc, baselineDialect())
 	case "CiliumCIDRGroup":
-		return
+		return c
 	default:
-		e.undecide(o, doc)
-		return
+		c.undecide(doc)
+		return c
 	}
-	if doc.notes.invalid != "" {
-		e.partly = append(e.partly, audit.Partly{Ref: o.Ref, Why: doc.notes.invalid, NoEffect: true, Source: o.Source})
-		return
-	}
-	if why := slices.Concat(doc.notes.unclear, doc.notes.unresolved); len(why) > 0 {
-		e.partly = append(e.partly, audit.Partly{Ref: o.Ref, Why: some(why), Source: o.Source})
-	}
-	for _, s := range sections {
-		if r.namespace == "" {
-			e.clusterwide = append(e.clusterwide, s)
-		} else {
-			e.byNamespace[r.namespace] = append(e.byNamespace[r.namespace], s)
-		}
+	c.namespace = r.namespace
+	c.judge(doc.notes, g.settings.ignores(o.Kind))
+	return c
+}
+
+// judge settles whether the object is in force and wholly understood.
+func (c *compiled) judge(n *notes, ignored string) {
+	o := c.object
+	if invalid := cmp.Or(n.invalid, ignored); invalid != "" {
+		c.sections = nil
+		c.partly = []audit.Partly{{Ref: o.Ref, Why: invalid, NoEffect: true, Source: o.Source}}
+	} else if why := slices.Concat(n.unclear, n.unresolved); len(why) > 0 {
+		c.partly = []audit.Partly{{Ref: o.Ref, Why: some(why), Source: o.Source}}
 	}
 }
 
 // undecide notes a policy of a kind that is not decided. It may stand above all
 // others, so nothing is certain of a direction that it has rules for.
-func (e *Engine) undecide(o *audit.Object, doc field) {
-	why := "the kind " + clip(o.Kind) + " is not decided yet"
-	e.partly = append(e.partly, audit.Partly{Ref: o.Ref, Why: why, Source: o.Source})
+func (c *compiled) undecide(doc field) {
+	o := c.object
+	why := "the kind " + clip(o.Kind) + " is not decided"
+	c.partly = []audit.Partly{{Ref: o.Ref, Why: why, Source: o.Source}}
 	spec := doc.at("spec")
 	for d, name := range [2]string{"ingress", "egress"} {
-		if rules := spec.at(name); rules.given() && !rules.empty() && e.undecided[d] == "" {
-			e.undecided[d] = o.Ref.String() + ": " + why
+		if rules := spec.at(name); rules.given() && !rules.empty() {
+			c.undecided[d] = o.Ref.String() + ": " + why
 		}
+	}
+}
+
+// add files what an object says.
+func (e *Engine) add(c *compiled) {
+	e.objects[keyOf(c.object)] = c
+	e.partly = append(e.partly, c.partly...)
+	for d := range e.undecided {
+		e.undecided[d] = cmp.Or(e.undecided[d], c.undecided[d])
+	}
+	if c.namespace == "" {
+		e.clusterwide = append(e.clusterwide, c.sections...)
+	} else {
+		e.byNamespace[c.namespace] = append(e.byNamespace[c.namespace], c.sections...)
 	}
 }
 
@@ -173,23 +182,6 @@ func some(why []string) string {
 		return strings.Join(why, "; ")
 	}
 	return fmt.Sprintf("%s; and %d more", strings.Join(why[:most], "; "), len(why)-most)
-}
-
-// unreadable says which policies could not be read.
-func unreadable(kinds []audit.Unreadable) string {
-	policies := []string{
-		"networkpolicies.networking.k8s.io", "ciliumnetworkpolicies.cilium.io", "ciliumclusterwidenetworkpolicies.cilium.io",
-		"clusternetworkpolicies.policy.networking.k8s.io", "adminnetworkpolicies.policy.networking.k8s.io",
-		"baselineadminnetworkpolicies.policy.networking.k8s.io",
-	}
-	var out []string
-	for _, u := range kinds {
-		if !u.Absent && slices.Contains(policies, u.Kind) {
-			out = append(out, fmt.Sprintf("%s could not be read: %s", u.Kind, u.Reason))
-		}
-	}
-	slices.Sort(out)
-	return strings.Join(out, "; ")
 }
 
 // Partly names the policies that are not wholly understood, in order.

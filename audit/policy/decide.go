@@ -3,31 +3,9 @@ package policy
 import (
 	"cmp"
 	"net/netip"
-	"sync"
 
 	"github.com/segproof/segproof/audit"
 )
-
-// A plan is what is known of one identity as the subject of one direction: the
-// rules that apply to it, and the answers given so far.
-type plan struct {
-	answer    *audit.Decision // if it does not depend on the peer
-	rules     []applied
-	ruled     truth // some section says something
-	isolated  truth
-	isolators []audit.PolicyRef
-	why       string // why isolated is maybe
-
-	mu    sync.RWMutex
-	given map[question]*audit.Decision
-}
-
-// applied is a rule with how certain it is that its section is about the subject.
-type applied struct {
-	*rule
-	subject truth
-	why     string
-}
 
 // question tells the answers of one plan apart.
 type question struct {
@@ -40,7 +18,10 @@ type question struct {
 // maxAnswers bounds the answers that are kept.
 const maxAnswers = 1 << 20
 
-// Decide answers for one end of a connection.
+// Decide answers for one end of a connection, and of a request that is made
+// over it. What the proxy knows and the query does not is not guessed: an empty
+// method, path or host is one that is not known, whereas headers that are not
+// there are absent.
 func (e *Engine) Decide(q audit.Query) audit.Decision {
 	subject, peer := e.end(q.Subject), e.end(q.Peer)
 	d := index(q.Direction)
@@ -48,6 +29,15 @@ func (e *Engine) Decide(q audit.Query) audit.Decision {
 	if p.answer != nil {
 		return *p.answer
 	}
+	a := e.connect(p, q, subject.identity, peer)
+	if q.HTTP == nil && q.DNS == "" || a.Answer != audit.Allow || !a.L7 {
+		return a
+	}
+	return e.request(p, e.ask(q, subject.identity, peer))
+}
+
+// connect answers for the connection alone.
+func (e *Engine) connect(p *plan, q audit.Query, subject *identity, peer end) audit.Decision {
 	k := question{peer.identity, peer.ip, q.Protocol, q.Port}
 	p.mu.RLock()
 	kept := p.given[k]
@@ -55,7 +45,9 @@ func (e *Engine) Decide(q audit.Query) audit.Decision {
 	if kept != nil {
 		return *kept
 	}
-	a := e.weigh(p, &ask{e, d, subject.identity, peer, q.Protocol, protocolBit(q.Protocol), q.Port})
+	ask := e.ask(q, subject, peer)
+	ask.http, ask.dns = nil, ""
+	a := e.weigh(p, ask)
 	if e.answers.Add(1) <= maxAnswers {
 		p.mu.Lock()
 		p.given[k] = &a
@@ -64,140 +56,75 @@ func (e *Engine) Decide(q audit.Query) audit.Decision {
 	return a
 }
 
-// plan returns what is known of a subject, working it out on first use.
-func (e *Engine) plan(id *identity, d int) *plan {
-	if p := id.plans[d].Load(); p != nil {
-		return p
-	}
-	id.plans[d].CompareAndSwap(nil, e.newPlan(id, d))
-	return id.plans[d].Load()
+func (e *Engine) ask(q audit.Query, subject *identity, peer end) *ask {
+	peer.subject = subject
+	return &ask{e, index(q.Direction), subject, peer, q.Protocol, protocolBit(q.Protocol), q.Port, q.HTTP, q.DNS}
 }
 
-func (e *Engine) newPlan(id *identity, d int) *plan {
-	p := &plan{given: map[question]*audit.Decision{}}
-	undetermined := func(why string) *audit.Decision {
-		return &audit.Decision{Answer: audit.Undetermined, Reason: audit.Unknown, Why: why}
+// request answers for a request over a connection that is let through as far as
+// the proxy. A rule whose conditions the request does not meet is passed over
+// as if its ports did not match.
+func (e *Engine) request(p *plan, a *ask) audit.Decision {
+	o := p.outcome(a)
+	d := e.settle(p, a, &o)
+	if d.Answer == audit.Deny {
+		return audit.Decision{Answer: audit.Deny, Reason: audit.L7Denied, Policies: o.asked, L7: true}
 	}
-	switch {
-	case id.unknown || id == e.bare:
-		p.answer = undetermined("the identity of the subject is not known")
-		return p
-	case id.is("init"):
-		p.answer = undetermined("the subject is a pod that has no identity yet")
-		return p
-	case !id.host && id.namespace == "" && !id.is("health") && !id.is("ingress"):
-		// Nothing can be declared for what Cilium has no endpoint of.
-		p.answer = &audit.Decision{Answer: audit.Allow, Reason: audit.NotIsolated}
-		return p
-	case e.undecided[d] != "" && !id.host:
-		p.answer = undetermined(e.undecided[d])
-		return p
-	}
-	for _, s := range e.clusterwide {
-		p.apply(s, id, d)
-	}
-	for _, s := range e.byNamespace[id.namespace] {
-		p.apply(s, id, d)
-	}
-	if e.settings.always && (!id.host || e.settings.hostFirewall) {
-		p.isolated = yes
-	}
-	return p
+	d.L7 = true
+	return d
 }
 
-// apply adds what a section says of the subject, if it is about it.
-func (p *plan) apply(s *section, id *identity, d int) {
-	if s.host != id.host {
-		return
-	}
-	about := s.subject.match(id)
-	if about == no {
-		return
-	}
-	if len(s.rules[d]) > 0 || s.isolates[d] != no {
-		p.ruled = max(p.ruled, about)
-	}
-	for _, r := range s.rules[d] {
-		p.rules = append(p.rules, applied{r, about, s.subject.why(end{identity: id})})
-	}
-	switch min(about, s.isolates[d]) {
-	case yes:
-		p.isolated = yes
-		if n := len(p.isolators); n == 0 || p.isolators[n-1] != s.ref {
-			p.isolators = append(p.isolators, s.ref)
-		}
-	case maybe:
-		p.isolated = max(p.isolated, maybe)
-		p.why = cmp.Or(p.why, s.doubt, s.subject.why(end{identity: id}))
-	}
+func undetermined(why string) *audit.Decision {
+	return &audit.Decision{Answer: audit.Undetermined, Reason: audit.Unknown, Why: why}
 }
 
-// outcome is what the rules of one plan say of one question.
-type outcome struct {
-	denies, allows           []audit.PolicyRef
-	l7                       bool // every rule that allows leaves it to the proxy
-	whyMayDeny, whyMayAllow  string
-	mayBeDenied, mayBeLetOut bool
-}
-
-func (p *plan) outcome(a *ask) outcome {
-	o := outcome{l7: true}
-	for i := range p.rules {
-		r := &p.rules[i]
-		t, l7, why := r.match(a)
-		if t > r.subject {
-			t, why = r.subject, r.why
-		}
-		switch {
-		case t == yes && r.deny:
-			o.denies = append(o.denies, r.ref)
-		case t == yes:
-			o.allows = append(o.allows, r.ref)
-			o.l7 = o.l7 && l7
-		case t == maybe && r.deny:
-			o.mayBeDenied, o.whyMayDeny = true, cmp.Or(o.whyMayDeny, r.named(why))
-		case t == maybe:
-			o.mayBeLetOut, o.whyMayAllow = true, cmp.Or(o.whyMayAllow, r.named(why))
-		}
-	}
-	return o
-}
-
-// named says which rule it is that can't be decided.
-func (r *rule) named(why string) string {
-	s := r.ref.Ref.String()
-	if r.ref.Rule != "" {
-		s += " " + r.ref.Rule
-	}
-	return s + ": " + why
-}
-
-// weigh combines what the rules say. The order is that of the package comment.
+// weigh combines what the rules say of a connection.
 func (e *Engine) weigh(p *plan, a *ask) audit.Decision {
-	o, local := p.outcome(a), e.localHost(p, a)
-	undetermined := func(why string) audit.Decision {
-		return audit.Decision{Answer: audit.Undetermined, Reason: audit.Unknown, Why: why}
-	}
+	o := p.outcome(a)
+	d := e.settle(p, a, &o)
+	// Where nothing isolates, Cilium lets the proxy pass everything.
+	d.L7 = d.Reason == audit.AllowedByRule && (o.proxied || o.dns && !o.plain) && p.isolated != no
+	return d
+}
+
+// settle gives the answer if no doubt could change it. The order is that of the
+// package comment.
+func (e *Engine) settle(p *plan, a *ask, o *outcome) audit.Decision {
+	none := p.none(e, a)
+	why := cmp.Or(o.why, "policies of one priority disagree, and the API does not say which of them counts")
 	switch {
-	case len(o.denies) > 0:
+	case e.unreadableAbove != "":
+		return *undetermined(e.unreadableAbove)
+	case o.mayDeny && !o.mayAllow && !o.open:
 		return audit.Decision{Answer: audit.Deny, Reason: audit.DeniedByRule, Policies: o.denies}
-	case o.mayBeDenied:
-		return undetermined(o.whyMayDeny)
+	case o.mayDeny:
+		return *undetermined(why)
 	case e.unreadable != "":
-		return undetermined(e.unreadable)
-	case len(o.allows) > 0:
-		// Where nothing isolates, Cilium lets the proxy pass everything.
-		return audit.Decision{Answer: audit.Allow, Reason: audit.AllowedByRule, Policies: o.allows, L7: o.l7 && p.isolated != no}
+		return *undetermined(e.unreadable)
+	case o.mayAllow && !o.open && o.refused && o.admitted:
+		return *undetermined("one rule asks for an authentication that always fails, and another does not")
+	case o.mayAllow && !o.open && o.refused:
+		return audit.Decision{Answer: audit.Deny, Reason: audit.AuthRequired, Policies: o.allows}
+	case o.mayAllow && !o.open:
+		return audit.Decision{Answer: audit.Allow, Reason: audit.AllowedByRule, Policies: o.allows}
+	case o.mayAllow && none.Answer != audit.Allow:
+		return *undetermined(why)
+	}
+	return none
+}
+
+// none is the answer where no rule decides.
+func (p *plan) none(e *Engine, a *ask) audit.Decision {
+	local := e.localHost(p, a)
+	switch {
 	case p.isolated == no:
 		return audit.Decision{Answer: audit.Allow, Reason: audit.NotIsolated}
 	case local == yes:
 		return audit.Decision{Answer: audit.Allow, Reason: audit.LocalHost}
-	case o.mayBeLetOut:
-		return undetermined(o.whyMayAllow)
 	case local == maybe:
-		return undetermined("it is not known whether any rule is about the subject")
+		return *undetermined("it is not known whether any rule is about the subject")
 	case p.isolated == maybe:
-		return undetermined(p.why)
+		return *undetermined(p.why)
 	}
 	return audit.Decision{Answer: audit.Deny, Reason: audit.DefaultDenied, Policies: p.isolators}
 }

@@ -20,6 +20,12 @@ func ccnp(name, spec string) string {
 	return object("CiliumClusterwideNetworkPolicy", "", name, "spec: "+spec)
 }
 
+func kcnp(name, spec string) string { return object("ClusterNetworkPolicy", "", name, "spec: "+spec) }
+func anp(name, spec string) string  { return object("AdminNetworkPolicy", "", name, "spec: "+spec) }
+func banp(spec string) string {
+	return object("BaselineAdminNetworkPolicy", "", "default", "spec: "+spec)
+}
+
 func object(kind, namespace, name, rest string) string {
 	return fmt.Sprintf("kind: %s\nmetadata: {name: %q, namespace: %q}\n%s\n", kind, name, namespace, rest)
 }
@@ -30,7 +36,7 @@ func inventory(t testing.TB, docs ...string) *audit.Inventory {
 	t.Helper()
 	inv := &audit.Inventory{
 		Namespaces: []audit.Namespace{{Name: "x", Labels: map[string]string{"team": "red"}}, {Name: "y", Labels: map[string]string{"team": "blue"}}},
-		Settings:   map[string]string{"cluster-name": "lab", "enable-ipv6": "false", "enable-host-firewall": "true"},
+		Settings:   map[string]string{"cluster-name": "lab", "enable-ipv6": "false", "enable-host-firewall": "true", "enable-k8s-cluster-network-policy": "true"},
 	}
 	for _, doc := range docs {
 		b, err := yaml.ToJSON([]byte(doc))
@@ -84,8 +90,13 @@ func peer(name string) audit.Peer {
 	return EntityPeer(name)
 }
 
-// ask puts one question in the words "a/x <- b/x TCP 80" or "a/x -> world ICMPv4 8".
+// asking puts one question in the words "a/x <- b/x TCP 80" or "a/x -> world ICMPv4 8".
 func asking(t testing.TB, e *Engine, question string) audit.Decision {
+	t.Helper()
+	return e.Decide(query(t, question))
+}
+
+func query(t testing.TB, question string) audit.Query {
 	t.Helper()
 	q := audit.Query{Direction: audit.Ingress}
 	subject, rest, ok := strings.Cut(question, " <- ")
@@ -103,7 +114,7 @@ func asking(t testing.TB, e *Engine, question string) audit.Decision {
 	}
 	s, p := peer(subject), peer(strings.Join(words[:n], " "))
 	q.Subject, q.Peer, q.Protocol = &s, &p, audit.Protocol(words[n])
-	return e.Decide(q)
+	return q
 }
 
 // short is a decision in a few words.
@@ -116,6 +127,10 @@ func short(d audit.Decision) string {
 		s += "(default)"
 	case audit.LocalHost:
 		s += "(local)"
+	case audit.AuthRequired:
+		s += "(auth)"
+	case audit.L7Denied:
+		s += "(l7)"
 	}
 	if d.L7 {
 		s += "+L7"

@@ -51,12 +51,12 @@ func TestRequirementsOfOldVersionsMayDeny(t *testing.T) {
 }
 
 func TestKindsThatAreNotDecidedLeaveTheirDirectionsOpen(t *testing.T) {
-	e := compile(t, object("ClusterNetworkPolicy", "", "admin", "spec: {tier: Admin, subject: {namespaces: {}}, egress: [{action: Deny}]}"), cnp("p", "{endpointSelector: {}, ingressDeny: [{fromEntities: [all]}]}"))
+	e := compile(t, object("GlobalNetworkPolicy", "", "admin", "spec: {egress: [{action: Deny}]}"), cnp("p", "{endpointSelector: {}, ingressDeny: [{fromEntities: [all]}]}"))
 	expect(t, e, `
 		a/x -> b/x TCP 80 = undetermined
 		a/x <- b/x TCP 80 = deny(rule)
 		host -> b/x TCP 80 = allow`)
-	if p := e.Partly(); len(p) != 1 || p[0].NoEffect || !strings.Contains(p[0].Why, "not decided yet") {
+	if p := e.Partly(); len(p) != 1 || p[0].NoEffect || !strings.Contains(p[0].Why, "is not decided") {
 		t.Errorf("partly %+v", p)
 	}
 	if _, unsure := e.DefaultDeny("x", audit.Egress); unsure == "" {
@@ -105,4 +105,12 @@ func TestReferencesToNodesAndCloudsStayOpenForWhomTheyCanMean(t *testing.T) {
 	if p := e.Partly(); len(p) != 1 || p[0].NoEffect {
 		t.Errorf("partly %+v", p)
 	}
+}
+
+func TestUnreadableAdminPoliciesLeaveEvenADenyOpen(t *testing.T) {
+	inv := inventory(t, cnp("p", "{endpointSelector: {}, ingressDeny: [{fromEntities: [all]}]}"))
+	inv.Unreadable = []audit.Unreadable{{Kind: "clusternetworkpolicies.policy.networking.k8s.io", Reason: "forbidden"}}
+	expect(t, Compile(inv, Options{}), "a/x <- b/x TCP 80 = undetermined")
+	inv.Settings["enable-k8s-cluster-network-policy"] = "false" // then they do nothing
+	expect(t, Compile(inv, Options{}), "a/x <- b/x TCP 80 = deny(rule)\na/x -> b/x TCP 80 = allow")
 }

@@ -15,8 +15,9 @@ const (
 )
 
 // The questions were put to the engine of Cilium v1.20.2, and these are its
-// answers; those about ClusterNetworkPolicy (30 to 34, 48 to 50) are not here.
-// Where the subject is a starting pod Cilium denies, and we do not judge.
+// answers. Where the subject is a starting pod Cilium denies, and we do not
+// judge. Where a rule passes, Cilium denies the rest by a rule that it adds,
+// which for us is the default.
 type answered struct {
 	name   string
 	policy string
@@ -77,6 +78,27 @@ func TestDeniesAndDefaultsAreAnsweredAsCiliumAnswers(t *testing.T) {
 		{"28 CCNP for every endpoint", ccnp("p", "{endpointSelector: {}, ingress: [{}]}"),
 			"health <- remote-node TCP 80 = deny(default)\ningress <- world TCP 80 = deny(default)\ninit <- b/x TCP 80 = undetermined\nhost <- b/x TCP 80 = allow"},
 		{"29 no policy", "", "init <- b/x TCP 80 = undetermined\na/x <- b/x TCP 80 = allow"},
+	})
+}
+
+func TestTiersAreAnsweredAsCiliumAnswers(t *testing.T) {
+	const subject, pods = "subject: {namespaces: {}}", "from: [{namespaces: {}}]"
+	tiered := func(name, tier, action string) string {
+		return kcnp(name, "{tier: "+tier+", priority: 10, "+subject+", ingress: [{action: "+action+", "+pods+"}]}")
+	}
+	denied := strings.ReplaceAll(strings.Replace(everyone, "b/x=allow b/y=allow", "b/x=deny(rule) b/y=deny(rule)", 1), "host=allow(local)", "host=allow")
+	none := knp("k", "{podSelector: {}, policyTypes: [Ingress]}")
+	answer(t, []answered{
+		{"30 KNP selects and allows nothing, baseline accepts", none + "---\n" + tiered("p", "Baseline", "Accept"), anyPod},
+		{"31 admin passes, KNP allows nothing, baseline accepts",
+			tiered("p", "Admin", "Pass") + "---\n" + none + "---\n" + tiered("q", "Baseline", "Accept"), anyPod},
+		{"32 admin accept beats CNP deny", tiered("p", "Admin", "Accept") + "---\n" + cnp("c", "{endpointSelector: {}, ingressDeny: ["+fromB+"]}"), anyPod},
+		{"33 baseline deny without KNP", tiered("p", "Baseline", "Deny"), denied},
+		{"34 two policies of one priority", tiered("p", "Admin", "Accept") + "---\n" + tiered("q", "Admin", "Deny"), denied},
+		{"48 subjects are not nodes", tiered("p", "Admin", "Deny"), "host <- b/x TCP 80 = allow"},
+		{"49 networks are not pods", kcnp("p", "{tier: Admin, priority: 10, "+subject+", egress: [{action: Deny, to: [{networks: [0.0.0.0/0]}]}]}"),
+			"a/x -> b/x TCP 80 = allow\na/x -> 8.8.8.8 TCP 80 = deny(rule)"},
+		{"50 deny from every namespace", tiered("p", "Admin", "Deny"), denied},
 	})
 }
 

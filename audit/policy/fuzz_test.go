@@ -24,6 +24,9 @@ func FuzzCompile(f *testing.F) {
 		`{"spec":{"endpointSelector":{"matchLabels":{":":"","a:b:c":"","$x":""}},"ingress":[{"fromCIDRSet":[{"cidrGroupRef":"g","except":["0.0.0.0/0"]}]}]}}`,
 		`{"spec":{"endpointSelector":{},"egress":[{"toPorts":[{"ports":[{"port":"0x","endPort":1e9}]}],"toFQDNs":[{"matchPattern":"**.**"}]}]}}`,
 		`{"spec":{"externalCIDRs":[{}]},"specs":[{},null]}`,
+		`{"spec":{"tier":"Admin","priority":1,"subject":{"namespaces":{}},"egress":[{"action":"Accept","to":[{"domainNames":["*.a"]},{"networks":["10.0.0.0/8"]},{"nodes":{}}]},{"action":"Pass","to":[{}]}]}}`,
+		`{"spec":{"priority":1,"subject":{"pods":{"podSelector":{}}},"ingress":[{"action":"Deny","from":[{"namespaces":{"notSameLabels":["team"]}}],"ports":[{"portRange":{"start":1,"end":2}}]}]}}`,
+		`{"spec":{"endpointSelector":{},"ingress":[{"toPorts":[{"ports":[{"port":"80","protocol":"TCP"}],"rules":{"http":[{"path":"/a|b","host":"(","headers":["X: y","Z"],"headerMatches":[{"name":"n","secret":{"name":"s"}}]}]}}]}]}}`,
 	} {
 		f.Add([]byte(doc))
 	}
@@ -33,7 +36,7 @@ func FuzzCompile(f *testing.F) {
 		if json.Unmarshal(b, &raw) != nil {
 			return
 		}
-		for _, kind := range []string{"NetworkPolicy", "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "CiliumCIDRGroup", "ClusterNetworkPolicy"} {
+		for _, kind := range []string{"NetworkPolicy", "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "CiliumCIDRGroup", "ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy"} {
 			o := &audit.Object{Ref: audit.Ref{Kind: kind, Namespace: "x", Name: "p"}, Raw: raw}
 			for _, s := range []Semantics{Cilium, Kubernetes} {
 				e := Compile(&audit.Inventory{Policies: []*audit.Object{o}}, Options{Semantics: s})
@@ -43,9 +46,17 @@ func FuzzCompile(f *testing.F) {
 					}
 				}
 				e.DefaultDeny("x", audit.Ingress)
-				for _, q := range questions {
-					if d := asking(t, e, q); (d.Answer == audit.Undetermined) != (d.Why != "") {
-						t.Errorf("%s: %s: %+v", kind, q, d)
+				for _, text := range questions {
+					q := query(t, text)
+					for _, q.HTTP = range []*audit.HTTP{nil, {Method: "GET", Path: "/a"}} {
+						if d := e.Decide(q); (d.Answer == audit.Undetermined) != (d.Why != "") {
+							t.Errorf("%s: %s: %+v", kind, text, d)
+						}
+					}
+					for _, c := range e.Consider(q) {
+						if c.Why == "" || c.Match == "" {
+							t.Errorf("%s: %s: %+v", kind, text, c)
+						}
 					}
 				}
 			}

@@ -27,7 +27,7 @@ type identity struct {
 	names     []string       // of fqdn labels
 	ports     map[string][]portNumber
 
-	matches []atomic.Uint64 // by selector, two bits each: 0, or its truth plus one
+	matches atomic.Pointer[[]atomic.Uint64] // by selector, two bits each: 0, or its truth plus one
 	plans   [2]atomic.Pointer[plan]
 }
 
@@ -39,8 +39,9 @@ type portNumber struct {
 	port     uint16
 }
 
-func (e *Engine) newIdentity(ls audit.Labels) *identity {
-	id := &identity{raw: ls, matches: make([]atomic.Uint64, (len(e.selectors)+31)/32)}
+func (g *ground) newIdentity(ls audit.Labels) *identity {
+	id := &identity{raw: ls}
+	id.matches.Store(&[]atomic.Uint64{})
 	for _, l := range ls {
 		source, key, value := audit.SplitLabel(l)
 		id.labels = append(id.labels, label{source, key, value})
@@ -74,7 +75,7 @@ func (e *Engine) newIdentity(ls audit.Labels) *identity {
 	}
 	id.namespace, _ = ls.Get(audit.LabelNamespace)
 	id.cluster, _ = ls.Get(audit.LabelCluster)
-	id.finish(e.settings.family)
+	id.finish(g.settings.family)
 	return id
 }
 
@@ -142,13 +143,29 @@ type identities struct {
 	n    int
 }
 
-func (e *Engine) identity(ls audit.Labels) *identity {
-	h := e.known.hash(ls)
-	if id := e.known.find(h, ls); id != nil {
+func (g *ground) identity(ls audit.Labels) *identity {
+	h := g.known.hash(ls)
+	if id := g.known.find(h, ls); id != nil {
 		return id
 	}
-	id := e.newIdentity(slices.Clone(ls))
-	return e.known.add(h, id)
+	id := g.newIdentity(slices.Clone(ls))
+	return g.known.add(h, id)
+}
+
+// match returns where the identity keeps whether a selector selects it. What
+// two goroutines keep at once while there is more room made may be lost, and is
+// then worked out again.
+func (id *identity) match(selector int) *atomic.Uint64 {
+	kept := id.matches.Load()
+	for selector/32 >= len(*kept) {
+		more := make([]atomic.Uint64, max(selector/32+1, 2*len(*kept)))
+		for i := range *kept {
+			more[i].Store((*kept)[i].Load())
+		}
+		id.matches.CompareAndSwap(kept, &more)
+		kept = id.matches.Load()
+	}
+	return &(*kept)[selector/32]
 }
 
 func (k *identities) hash(ls audit.Labels) uint64 {
@@ -189,22 +206,23 @@ func (k *identities) add(h uint64, id *identity) *identity {
 // An end is an identity and, outside the cluster, an address.
 type end struct {
 	*identity
-	ip netip.Addr
+	ip      netip.Addr
+	subject *identity // whose peer it is
 }
 
 // end finds the identity of a peer. An address without any labels is taken to
-// be outside the cluster. Addresses of pods are of no interest.
-func (e *Engine) end(p *audit.Peer) end {
+// be outside the cluster. Addresses of pods are seldom of interest.
+func (g *ground) end(p *audit.Peer) end {
 	if p == nil {
-		return end{identity: e.nobody}
+		return end{identity: g.nobody}
 	}
 	ip := p.IP.Unmap().WithZone("")
 	if len(p.Labels) == 0 && ip.IsValid() {
-		return end{e.bare, ip}
+		return end{identity: g.bare, ip: ip}
 	}
-	id := e.identity(p.Labels)
-	if id.unknown || !id.world && !id.node {
+	id := g.identity(p.Labels)
+	if id.unknown || !id.world && !id.node && !g.addresses {
 		ip = netip.Addr{}
 	}
-	return end{id, ip}
+	return end{identity: id, ip: ip}
 }

@@ -59,6 +59,8 @@ func TestPortsThatAreRejectedSayWhere(t *testing.T) {
 		{toPorts("{ports: [{port: '80', protocol: TCP}], rules: {http: [{path: '('}]}}"), "http[0].path: expected a regular expression"},
 		{toPorts("{ports: [{port: '80', protocol: TCP}], rules: {http: [{}], dns: [{}]}}"), "DNS rules are possible at egress only"},
 		{toPorts("{ports: [{port: '80', protocol: TCP}], rules: {http: [{headerMatches: [{value: v}]}]}}"), "expected the name of a header"},
+		{toPorts("{ports: [{port: '80', protocol: TCP}], rules: {http: [{headerMatches: [{name: X, secret: {}}]}]}}"), "secret: expected the name of a Secret"},
+		{cnpEgress("{toPorts: [{ports: [{port: '53'}], rules: {dns: [{matchName: '*.a'}]}}]}"), "dns[0].matchName: expected a DNS name"},
 		{toPorts("{ports: [{port: '443', protocol: TCP}], serverNames: ['']}"), "a server name may not be empty"},
 		{toPorts("{ports: [{port: '443', protocol: TCP}], serverNames: [a], rules: {http: [{}]}}"), "need terminatingTLS"},
 		{toPorts("{ports: [{port: '443'}], listener: {name: l}}"), "a listener may be neither at ingress"},

@@ -33,25 +33,28 @@ func (n names) match(p end) (truth, string) {
 	return no, ""
 }
 
+// covers tells whether a name that was looked up is one of those meant.
+func (n *name) covers(asked string) bool {
+	if n.pattern == nil {
+		return n.text == asked
+	}
+	return n.pattern.MatchString(asked)
+}
+
 // domain is the form in which names are compared.
 func domain(s string) string { return strings.ToLower(strings.TrimSuffix(s, ".")) }
 
-// newName reads one selector, checked as in cilium pkg/policy/api/fqdn.go.
+// newName reads one toFQDNs selector, checked as in cilium pkg/policy/api/fqdn.go.
 func newName(f field) name {
 	f.object("matchName", "matchPattern")
-	n, p := f.at("matchName"), f.at("matchPattern")
-	plain, pattern := n.text(), p.text()
+	plain, pattern := f.at("matchName").domain(dnsChars), f.at("matchPattern").domain(dnsChars+"*")
 	switch {
 	case plain != "" && pattern != "":
 		f.reject("only one of matchName and matchPattern may be given")
-	case strings.Trim(plain, dnsChars) != "" || len(plain) > 255:
-		n.reject("expected a DNS name, found %q", clip(plain))
-	case strings.Trim(pattern, dnsChars+"*") != "" || len(pattern) > 255:
-		p.reject("expected a DNS name with *, found %q", clip(pattern))
 	case pattern != "":
-		return name{domain(pattern), patternExpr(domain(pattern))}
+		return name{pattern, patternExpr(pattern)}
 	}
-	return name{text: domain(plain)}
+	return name{text: plain}
 }
 
 const dnsChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."

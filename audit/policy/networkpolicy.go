@@ -24,7 +24,7 @@ func (r *reader) networkPolicy(doc field) []*section {
 	s.rules[egress] = r.knpRules(spec.at("egress"), "to")
 	r.policyTypes(s, spec.at("policyTypes"))
 	if doubt != "" {
-		s.doubted(doubt, false)
+		s.doubted(doubt, allow)
 	}
 	return []*section{s}
 }
@@ -108,16 +108,22 @@ func (r *reader) knpSelector(pods, namespaces field) *selector {
 	if !namespaces.given() {
 		reqs = r.ownNamespace(t)
 	} else {
-		n := r.terms(namespaces, "k8s").all()
-		for i := range n {
-			n[i].key, n[i].hidden = audit.PrefixNamespaceMeta+n[i].key, false
-		}
-		if len(n) == 0 {
-			n = append(n, requirement{op: exists, source: "k8s", key: audit.LabelNamespace})
-		}
-		reqs = append(n, reqs...)
+		reqs = append(r.namespaceTerms(namespaces), reqs...)
 	}
 	return r.intern(r.ourCluster(reqs), pods.notes.since(before))
+}
+
+// namespaceTerms reads a selector of namespaces. An empty one means all of
+// them, and so every pod.
+func (r *reader) namespaceTerms(f field) []requirement {
+	reqs := r.terms(f, "k8s").all()
+	for i := range reqs {
+		reqs[i].key, reqs[i].hidden = audit.PrefixNamespaceMeta+reqs[i].key, false
+	}
+	if len(reqs) == 0 {
+		reqs = append(reqs, anyNamespace())
+	}
+	return reqs
 }
 
 func ipBlock(f field) block {
@@ -134,17 +140,7 @@ func ipBlock(f field) block {
 // given, a number or a name.
 func knpPort(f field) portRule {
 	f.object("protocol", "port", "endPort")
-	var p portRule
-	switch proto := f.at("protocol"); proto.text() {
-	case "TCP", "":
-		p.protocols = tcp
-	case "UDP":
-		p.protocols = udp
-	case "SCTP":
-		p.protocols = sctp
-	default:
-		proto.reject("expected TCP, UDP or SCTP, found %s", describe(proto.value))
-	}
+	p := portRule{protocols: transport(f.at("protocol"))}
 	port, end := f.at("port"), f.at("endPort")
 	switch value := port.value.(type) {
 	case nil:

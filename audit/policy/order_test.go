@@ -24,7 +24,12 @@ func mixture() []string {
 		ccnp("a", "{endpointSelector: {}, enableDefaultDeny: {egress: false}, egressDeny: [{toCIDRSet: [{cidrGroupRef: g}]}]}"),
 		ccnp("b", "{endpointSelector: {matchLabels: {app: b}}, egress: [{toFQDNs: [{matchPattern: '*.x'}]}]}"),
 		"kind: CiliumCIDRGroup\nmetadata: {name: g}\nspec: {externalCIDRs: [203.0.113.0/24]}\n",
-		object("ClusterNetworkPolicy", "", "k", "spec: {ingress: []}"),
+		object("GlobalNetworkPolicy", "", "k", "spec: {ingress: []}"),
+		kcnp("k", "{tier: Admin, priority: 1, subject: {namespaces: {}}, ingress: [{action: Pass, from: [{namespaces: {matchLabels: {team: red}}}]}, {action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 8080}}}]}]}"),
+		kcnp("l", "{tier: Baseline, priority: 1, subject: {namespaces: {}}, ingress: [{action: Accept, from: [{namespaces: {}}]}], egress: [{action: Deny, to: [{networks: [10.0.0.0/8]}]}]}"),
+		kcnp("m", "{tier: Baseline, priority: 1, subject: {namespaces: {}}, egress: [{action: Accept, to: [{networks: [10.0.0.0/8]}]}]}"),
+		kcnp("n", "{tier: Baseline, subject: {namespaces: {}}}"),
+		anp("k", "{priority: 1, subject: {namespaces: {}}, egress: [{action: Allow, to: [{namespaces: {}}]}]}"),
 		knp("a", "{podSelector: {}, egress: [{ports: [{port: 1}]}]}"), // the same name once more
 	}
 }

@@ -29,15 +29,23 @@ func PodPeer(p *audit.Pod, ns *audit.Namespace, cluster string) audit.Peer {
 }
 
 // PodPeer is like the function of that name, with the namespace, the cluster's
-// name and the label filter that the inventory tells.
+// name and the label filter that the inventory tells. It has its address where
+// some policy is about addresses of pods.
 func (e *Engine) PodPeer(p *audit.Pod) audit.Peer {
-	return podPeer(p, e.namespaces[p.Namespace], e.settings.cluster, e.settings.filter)
+	peer := podPeer(p, e.namespaces[p.Namespace], e.settings.cluster, e.settings.filter)
+	if e.addresses && len(p.IPs) > 0 {
+		peer.IP = p.IPs[0]
+	}
+	return peer
 }
 
 func podPeer(p *audit.Pod, ns *audit.Namespace, cluster string, filter *labelFilter) audit.Peer {
 	if p.HostNetwork {
 		peer := EntityPeer("remote-node")
 		peer.Workload = p.Owner
+		if len(p.IPs) > 0 {
+			peer.IP = p.IPs[0]
+		}
 		return peer
 	}
 	ls := ownLabels(p.Labels, filter)

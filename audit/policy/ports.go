@@ -42,8 +42,11 @@ type portRule struct {
 	all         bool // every port
 	first, last uint16
 	name        string
-	l7          bool // the proxy has a say
+	l7          *layer7 // what the proxy lets pass; nil if it has no say
 }
+
+// single tells whether it is one port, so that no other can be meant.
+func (p *portRule) single() bool { return !p.all && p.last == 0 }
 
 func (p *portRule) match(a *ask) (truth, string) {
 	switch {

@@ -46,7 +46,7 @@ func (s *selector) wildcard() bool { return len(s.reqs) == 0 && s.doubt == "" }
 
 // match tells whether the selector selects an identity, and remembers.
 func (s *selector) match(id *identity) truth {
-	word, shift := &id.matches[s.index/32], uint(s.index%32)*2
+	word, shift := id.match(s.index), uint(s.index%32)*2
 	if kept := word.Load() >> shift & 3; kept != 0 {
 		return truth(kept - 1)
 	}

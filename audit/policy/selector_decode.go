@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -125,7 +124,7 @@ func (r *reader) peerSelector(f field, subjectIsInit bool) *selector {
 	switch {
 	case mentions(reqs, audit.LabelNamespace):
 	case r.namespace == "" && !subjectIsInit:
-		reqs = append(reqs, requirement{op: exists, source: "k8s", key: audit.LabelNamespace})
+		reqs = append(reqs, anyNamespace())
 	case r.namespace != "" && !slices.ContainsFunc(reqs, namesNamespace):
 		reqs = append(reqs, inNamespace(r.namespace))
 	}
@@ -136,6 +135,11 @@ func inNamespace(name string) requirement {
 	return requirement{op: in, source: "k8s", key: audit.LabelNamespace, values: []string{name}}
 }
 
+// anyNamespace holds for every pod and nothing else.
+func anyNamespace() requirement {
+	return requirement{op: exists, source: "k8s", key: audit.LabelNamespace}
+}
+
 // ownNamespace limits a selector to the namespace of the policy. A match label
 // that names another is replaced, an expression is not (cilium ParseToCiliumRule).
 func (r *reader) ownNamespace(t terms) []requirement {
@@ -144,25 +148,14 @@ func (r *reader) ownNamespace(t terms) []requirement {
 }
 
 // ourCluster limits a selector of peers to our own cluster, unless it names one.
-func (c *compiler) ourCluster(reqs []requirement) []requirement {
-	if c.settings.localOnly && !mentions(reqs, audit.LabelCluster) {
+func (g *ground) ourCluster(reqs []requirement) []requirement {
+	if g.settings.localOnly && !mentions(reqs, audit.LabelCluster) {
 		reqs = append(reqs, requirement{op: local})
 	}
 	return reqs
 }
 
 // intern returns the one selector with these requirements.
-func (c *compiler) intern(reqs []requirement, doubt string) *selector {
-	var key strings.Builder
-	key.WriteString(fmt.Sprintf("%q", doubt))
-	for _, q := range reqs {
-		key.WriteString(fmt.Sprintf(" %d %q %q %q", q.op, q.source, q.key, q.values))
-	}
-	if s := c.byText[key.String()]; s != nil {
-		return s
-	}
-	s := &selector{index: len(c.selectors), reqs: reqs, doubt: doubt, cluster: c.settings.cluster}
-	c.byText[key.String()] = s
-	c.selectors = append(c.selectors, s)
-	return s
+func (g *ground) intern(reqs []requirement, doubt string) *selector {
+	return g.selectors.intern(&selector{reqs: reqs, doubt: doubt, cluster: g.settings.cluster})
 }

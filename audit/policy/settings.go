@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/segproof/segproof/audit"
@@ -24,7 +25,11 @@ type settings struct {
 	nodeSelectors bool
 	hostFirewall  bool
 	extended      bool // protocols without ports may be named without one
-	filter        *labelFilter
+	normalize     bool // the proxy normalises paths before it compares them
+
+	clusterPolicies bool // ClusterNetworkPolicy is in force
+	adminPolicies   bool // its predecessors are
+	filter          *labelFilter
 }
 
 func readSettings(m map[string]string, sem Semantics) *settings {
@@ -41,7 +46,11 @@ func readSettings(m map[string]string, sem Semantics) *settings {
 		nodeSelectors: on(m, "enable-node-selector-labels", false),
 		hostFirewall:  on(m, "enable-host-firewall", false),
 		extended:      on(m, "enable-extended-ip-protocols", false),
+		normalize:     on(m, "http-normalize-path", true),
 		filter:        newLabelFilter(m["labels"]),
+
+		clusterPolicies: sem == Kubernetes || m == nil || on(m, "enable-k8s-cluster-network-policy", false),
+		adminPolicies:   sem == Kubernetes || m == nil,
 	}
 	for _, mode := range words(m["policy-cidr-match-mode"]) {
 		s.cidrNodes = s.cidrNodes || mode == "nodes"
@@ -54,6 +63,25 @@ func readSettings(m map[string]string, sem Semantics) *settings {
 		s.family = 6
 	}
 	return s
+}
+
+// ignores says why policies of a kind do nothing in this cluster.
+func (s *settings) ignores(kind string) string {
+	switch {
+	case kind == "ClusterNetworkPolicy" && !s.clusterPolicies:
+		return "Cilium enforces this kind only if enable-k8s-cluster-network-policy is set"
+	case (kind == "AdminNetworkPolicy" || kind == "BaselineAdminNetworkPolicy") && !s.adminPolicies:
+		return "no version of Cilium enforces this kind"
+	}
+	return ""
+}
+
+// asksAddresses tells whether some policy is about the addresses of pods.
+func (s *settings) asksAddresses(inv *audit.Inventory) bool {
+	return s.cidrPods || slices.ContainsFunc(inv.Policies, func(o *audit.Object) bool {
+		return o != nil && s.ignores(o.Kind) == "" &&
+			(o.Kind == "ClusterNetworkPolicy" && s.semantics == Kubernetes || o.Kind == "AdminNetworkPolicy" || o.Kind == "BaselineAdminNetworkPolicy")
+	})
 }
 
 // on reads a switch as Cilium does; a value that it would not read is the default.

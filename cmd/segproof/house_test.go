@@ -19,6 +19,7 @@ const module = "github.com/segproof/segproof"
 var rooms = map[string][]string{
 	"audit":            {},
 	"audit/cluster":    {"audit"},
+	"audit/explain":    {"audit", "audit/policy"},
 	"audit/flows":      {"audit"},
 	"audit/policy":     {"audit"},
 	"audit/rules":      {"audit", "audit/policy"},

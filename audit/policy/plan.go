@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/segproof/segproof/audit"
+)
+
+// A plan is what is known of one identity as the subject of one direction: the
+// rules that apply to it, in order, and the answers given so far.
+type plan struct {
+	owner     atomic.Uint64 // number of the engine for which it is known to hold
+	about     []*section    // that may be about the subject in this direction
+	undecided string
+	answer    *audit.Decision // if it does not depend on the peer
+	rules     []applied
+	stages    []stage
+	ruled     truth // some section says something
+	isolated  truth
+	isolators []audit.PolicyRef
+	why       string // why isolated is maybe
+
+	mu    sync.RWMutex
+	given map[question]*audit.Decision
+}
+
+// applied is a rule with how certain it is that its section is about the subject.
+type applied struct {
+	*rule
+	subject truth
+	why     string
+}
+
+// plan returns what is known of a subject, working it out on first use. One
+// that was made for another engine on the same ground holds as well if the same
+// sections are about the subject.
+func (e *Engine) plan(id *identity, d int) *plan {
+	kept := id.plans[d].Load()
+	if kept != nil && kept.owner.Load() == e.number {
+		return kept
+	}
+	about := e.about(id, d)
+	if kept != nil && kept.undecided == e.undecided[d] && slices.Equal(kept.about, about) {
+		kept.owner.Store(e.number)
+		return kept
+	}
+	p := e.newPlan(id, d, about)
+	id.plans[d].CompareAndSwap(kept, p)
+	return p
+}
+
+// about are the sections that may be about a subject in a direction, in order.
+func (e *Engine) about(id *identity, d int) []*section {
+	var out []*section
+	for _, list := range [][]*section{e.clusterwide, e.byNamespace[id.namespace]} {
+		for _, s := range list {
+			if s.host == id.host && (len(s.rules[d]) > 0 || s.isolates[d] != no) && s.subject.match(id) != no {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+func (e *Engine) newPlan(id *identity, d int, about []*section) *plan {
+	p := &plan{about: about, undecided: e.undecided[d], given: map[question]*audit.Decision{}}
+	p.owner.Store(e.number)
+	switch {
+	case id.unknown || id == e.bare:
+		p.answer = undetermined("the identity of the subject is not known")
+		return p
+	case id.is("init"):
+		p.answer = undetermined("the subject is a pod that has no identity yet")
+		return p
+	case !id.host && id.namespace == "" && !id.is("health") && !id.is("ingress"):
+		// Nothing can be declared for what Cilium has no endpoint of.
+		p.answer = &audit.Decision{Answer: audit.Allow, Reason: audit.NotIsolated}
+		return p
+	case p.undecided != "" && !id.host:
+		p.answer = undetermined(p.undecided)
+		return p
+	}
+	for _, s := range about {
+		p.apply(s, id, d)
+	}
+	if e.settings.always && (!id.host || e.settings.hostFirewall) {
+		p.isolated = yes
+	}
+	p.arrange()
+	return p
+}
+
+// apply adds what a section says of the subject.
+func (p *plan) apply(s *section, id *identity, d int) {
+	about := s.subject.match(id)
+	p.ruled = max(p.ruled, about)
+	for _, r := range s.rules[d] {
+		p.rules = append(p.rules, applied{r, about, s.subject.why(end{identity: id})})
+	}
+	switch min(about, s.isolates[d]) {
+	case yes:
+		p.isolated = yes
+		if n := len(p.isolators); n == 0 || p.isolators[n-1] != s.ref {
+			p.isolators = append(p.isolators, s.ref)
+		}
+	case maybe:
+		p.isolated = max(p.isolated, maybe)
+		p.why = cmp.Or(p.why, s.doubt, s.subject.why(end{identity: id}))
+	}
+}

@@ -6,7 +6,8 @@ import (
 )
 
 // Labels are the identity labels of one end, as Cilium writes them
-// ("k8s:app=web", "reserved:host", "cidr:203.0.113.0/24"), sorted.
+// ("k8s:app=web", "reserved:host", "cidr:203.0.113.0/24"), sorted. A set is
+// never changed once it was made: it is shared, and known by its place.
 type Labels []string
 
 // Label keys that Cilium adds to what the pod itself carries.

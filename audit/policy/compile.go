@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/segproof/segproof/audit"
 )
@@ -36,6 +37,7 @@ type Engine struct {
 	clusterwide []*section
 	undecided   [2]string // by direction: a policy of a kind that is not decided
 	partly      []audit.Partly
+	memo        atomic.Pointer[memo]
 }
 
 // compiled is what one object says.

@@ -18,11 +18,8 @@ type question struct {
 // maxAnswers bounds the answers that are kept.
 const maxAnswers = 1 << 20
 
-// Decide answers for one end of a connection, and of a request that is made
-// over it. What the proxy knows and the query does not is not guessed: an empty
-// method, path or host is one that is not known, whereas headers that are not
-// there are absent.
-func (e *Engine) Decide(q audit.Query) audit.Decision {
+// decide answers what is not remembered.
+func (e *Engine) decide(q audit.Query) audit.Decision {
 	subject, peer := e.end(q.Subject), e.end(q.Peer)
 	d := index(q.Direction)
 	p := e.plan(subject.identity, d)

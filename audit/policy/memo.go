@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/segproof/segproof/audit"
+)
+
+// A memo keeps the latest answers by where the labels of both ends lie in
+// memory: whoever asks about the same ends again hands over the same label
+// sets, so a repeated question costs no look at a label. It holds on to the
+// labels, so that their place is not taken by others; that they are not changed
+// is promised by [audit.Labels].
+type memo [memoSlots][2]atomic.Pointer[remembered]
+
+// memoSlots is a power of two; a slot keeps two answers.
+const (
+	memoBits  = 16
+	memoSlots = 1 << memoBits
+)
+
+// remembered is a question about a connection and its answer.
+type remembered struct {
+	subject, peer     place
+	port              uint16
+	direction         audit.Direction
+	protocol          audit.Protocol
+	subjectIP, peerIP netip.Addr
+	answer            audit.Decision
+}
+
+// A place is where a label set lies.
+type place struct {
+	at *string
+	n  int
+}
+
+func placeOf(ls audit.Labels) place { return place{unsafe.SliceData(ls), len(ls)} }
+
+func (p place) number() uint64 { return uint64(uintptr(unsafe.Pointer(p.at))) }
+
+// slot spreads questions over the memo.
+func slot(q *audit.Query, subject, peer place) uint64 {
+	const odd = 0x9E3779B97F4A7C15 // the golden ratio, as in Fibonacci hashing
+	h := subject.number()*odd ^ peer.number()
+	h = h*odd ^ uint64(q.Port)<<8 ^ uint64(len(q.Direction))<<32 ^ uint64(len(q.Protocol))<<40
+	if q.Protocol != "" {
+		h ^= uint64(q.Protocol[0]) << 48
+	}
+	return h * odd >> (64 - memoBits)
+}
+
+func (r *remembered) is(q *audit.Query, subject, peer place) bool {
+	return r != nil && r.subject == subject && r.peer == peer && r.port == q.Port && r.direction == q.Direction &&
+		r.protocol == q.Protocol && r.subjectIP == q.Subject.IP && r.peerIP == q.Peer.IP
+}
+
+// Decide answers for one end of a connection, and of a request that is made
+// over it. What the proxy knows and the query does not is not guessed: an empty
+// method, path or host is one that is not known, whereas headers that are not
+// there are absent. The labels of both ends must not be changed afterwards.
+func (e *Engine) Decide(q audit.Query) audit.Decision {
+	if q.HTTP != nil || q.DNS != "" || q.Subject == nil || q.Peer == nil || len(q.Subject.Labels) == 0 || len(q.Peer.Labels) == 0 {
+		return e.decide(q)
+	}
+	subject, peer := placeOf(q.Subject.Labels), placeOf(q.Peer.Labels)
+	at := &e.remembered()[slot(&q, subject, peer)]
+	latest := at[0].Load()
+	if latest.is(&q, subject, peer) {
+		return latest.answer
+	}
+	if r := at[1].Load(); r.is(&q, subject, peer) {
+		return r.answer
+	}
+	r := &remembered{subject, peer, q.Port, q.Direction, q.Protocol, q.Subject.IP, q.Peer.IP, e.decide(q)}
+	at[1].Store(latest)
+	at[0].Store(r)
+	return r.answer
+}
+
+// remembered is the memo, made when it is first needed.
+func (e *Engine) remembered() *memo {
+	if m := e.memo.Load(); m != nil {
+		return m
+	}
+	e.memo.CompareAndSwap(nil, new(memo))
+	return e.memo.Load()
+}

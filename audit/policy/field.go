@@ -189,7 +189,7 @@ func describe(v any) string {
 
 // clip keeps hostile text from filling a report.
 func clip(s string) string {
-	const most = 80
+	const most = 200
 	if len(s) <= most {
 		return s
 	}

@@ -130,7 +130,7 @@ func TestHostileTextIsCutShort(t *testing.T) {
 		t.Fatalf("%d policies", len(partly))
 	}
 	for _, p := range partly {
-		if len(p.Why) > 400 || !utf8.ValidString(p.Why) {
+		if len(p.Why) > 800 || !utf8.ValidString(p.Why) {
 			t.Errorf("%s: why has %d bytes", p.Name, len(p.Why))
 		}
 	}

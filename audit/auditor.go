@@ -52,18 +52,15 @@ type Auditor struct {
 }
 
 // Audit gathers, checks and reports once. A side that can't be gathered does
-// not stop the other: its failure is in the report's coverage, and in the error
-// if nothing could be gathered at all. The report is returned even if telling
-// of it failed.
+// not stop the other: its failure is in the report's coverage, and, unless
+// telling of the report failed too, the error is a [PartialError]. The report is
+// nil only if nothing could be gathered at all.
 func (a *Auditor) Audit(ctx context.Context, t Trigger) (*Report, error) {
 	began := time.Now().UTC()
 	run := rand.Text()[:12]
 	s, missing, err := a.Gather(ctx)
 	if err != nil {
 		return nil, err
-	}
-	for _, m := range missing {
-		a.Log.Error("could not gather", "run", run, "err", m)
 	}
 	var engine Engine
 	if s.Inventory != nil {
@@ -80,10 +77,15 @@ func (a *Auditor) Audit(ctx context.Context, t Trigger) (*Report, error) {
 	}
 	a.Log.Info("audited", "run", run, "trigger", string(t), "flows", r.Coverage.Flows,
 		"findings", len(r.Findings), "took", r.Run.Ended.Sub(began))
-	if a.Reporter == nil {
-		return r, nil
+	if a.Reporter != nil {
+		if err := a.Reporter.Report(ctx, r); err != nil {
+			return r, err
+		}
 	}
-	return r, a.Reporter.Report(ctx, r)
+	if len(missing) > 0 {
+		return r, &PartialError{missing}
+	}
+	return r, nil
 }
 
 // Gather builds the snapshot. The inventory comes first, since the flows are

@@ -20,3 +20,9 @@ func (e *GatherError) Error() string {
 }
 
 func (e *GatherError) Unwrap() []error { return e.Errs }
+
+// PartialError says which side could not be gathered, though the other was, and
+// was audited.
+type PartialError struct{ Missing []string }
+
+func (e *PartialError) Error() string { return "audited in part: " + strings.Join(e.Missing, "\n") }

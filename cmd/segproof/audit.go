@@ -71,8 +71,8 @@ func runAudit(c *cobra.Command, s streams, f *auditFlags) error {
 	}
 	r, err := a.Audit(c.Context(), audit.Manual)
 	p.done()
-	if err != nil {
+	if r == nil {
 		return &exitError{exitFailed, err}
 	}
-	return limits.judge(r)
+	return limits.conclude(r, err)
 }

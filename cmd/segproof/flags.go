@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -86,6 +87,22 @@ func (f *limitFlags) resolve(fs *pflag.FlagSet, cfg *config.Config) (limits, err
 		return l, usage("--require-coverage %d: expected a percentage from 0 to 100", l.coverage)
 	}
 	return l, nil
+}
+
+// conclude turns the outcome of a run into the exit code. What was found counts
+// even if one side could not be gathered; if nothing was found then, that is no
+// "all is well". A reporter that failed is a failure in any case.
+func (l limits) conclude(r *audit.Report, err error) error {
+	code := l.judge(r)
+	_, partial := errors.AsType[*audit.PartialError](err)
+	found, _ := errors.AsType[*exitError](code)
+	switch {
+	case err == nil:
+		return code
+	case partial && found != nil && found.code == exitFound:
+		return &exitError{exitFound, err}
+	}
+	return &exitError{exitFailed, err}
 }
 
 // judge turns a report into the exit code: findings first, since they are

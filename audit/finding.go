@@ -144,10 +144,21 @@ func (f *Finding) fingerprint(cluster string) string {
 
 // SortFindings puts the worst first, failures before proofs, and then orders
 // completely: the same findings always stand in the same order.
-func SortFindings(fs []Finding) { slices.SortStableFunc(fs, Finding.Compare) }
+func SortFindings(fs []Finding) {
+	// Findings are large, so it is pointers that are moved about.
+	was := slices.Clone(fs)
+	order := make([]*Finding, len(was))
+	for i := range was {
+		order[i] = &was[i]
+	}
+	slices.SortStableFunc(order, (*Finding).Compare)
+	for i, f := range order {
+		fs[i] = *f
+	}
+}
 
 // Compare is the order of [SortFindings].
-func (f Finding) Compare(o Finding) int {
+func (f *Finding) Compare(o *Finding) int {
 	return cmp.Or(
 		cmp.Compare(o.kindRank(), f.kindRank()),
 		cmp.Compare(o.Severity.Rank(), f.Severity.Rank()),

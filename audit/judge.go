@@ -130,6 +130,7 @@ func Judge(s *Snapshot, engine Engine) *Judgement {
 	for i := range s.Conversations {
 		j.listen(&s.Conversations[i])
 	}
+	j.out.Ends = make([]Judged, 0, len(s.Conversations))
 	for i := range s.Conversations {
 		c := &s.Conversations[i]
 		for _, end := range ends(c) {

@@ -129,7 +129,7 @@ func compare(a, b *audit.Finding) int {
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(old(a), old(b)), a.Compare(*b))
+	return cmp.Or(cmp.Compare(old(a), old(b)), a.Compare(b))
 }
 
 // number writes 1234567 as 1,234,567.

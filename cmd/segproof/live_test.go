@@ -237,9 +237,15 @@ func TestALiveAuditFindsWhatTheFilesOfItHold(t *testing.T) {
 			if a, b := keys(files), keys(live); !slices.Equal(a, b) {
 				t.Errorf("files find\n%s\nlive finds\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
 			}
-			mixed := auditWith(t, "--manifests", filepath.Join(lay(t, name, false), "objects.yaml"), "--hubble", serveFlows(t, name), "--cluster", "lab", "--json", "-")
-			if a, b := keys(files), keys(mixed); !slices.Equal(a, b) {
-				t.Errorf("files find\n%s\nmixed finds\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
+			dir := lay(t, name, false)
+			for mix, in := range map[string][]string{
+				"declared files": {"--manifests", filepath.Join(dir, "objects.yaml"), "--hubble", serveFlows(t, name)},
+				"carried files":  {"--kubeconfig", serveObjects(t, name, ""), "--flows", filepath.Join(dir, "flows.jsonl")},
+			} {
+				mixed := auditWith(t, append(in, "--cluster", "lab", "--json", "-")...)
+				if a, b := keys(files), keys(mixed); !slices.Equal(a, b) {
+					t.Errorf("files find\n%s\n%s find\n%s", strings.Join(a, "\n"), mix, strings.Join(b, "\n"))
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -29,11 +30,17 @@ type (
 
 // Hints is what the inventory knows that helps to merge flows.
 type Hints struct {
-	// Cuts are instants that no conversation may span, in order: changes of
-	// policy, and each change plus the settle time.
-	Cuts []time.Time
+	// Cuts are instants that no conversation may span which they concern, in
+	// order: changes of policy, and each change plus the settle time.
+	Cuts []Cut
 	// Owner returns the workload that owns a pod, or false if the pod is not known.
 	Owner func(namespace, pod string) (Ref, bool)
+}
+
+// A Cut is an instant at which what is declared changes.
+type Cut struct {
+	At        time.Time
+	Namespace string // whose pods it concerns; "" for all
 }
 
 // An Auditor does one run after another. A nil Cluster or Network was not
@@ -42,6 +49,7 @@ type Auditor struct {
 	Cluster  Cluster
 	Network  Network
 	Compile  func(*Inventory) Engine
+	Suggest  func(*Snapshot, Engine, *Report) // adds the change that closes a gap to its finding; may be nil
 	Rules    []*Rule
 	Options  Options
 	Reporter Reporter
@@ -64,9 +72,15 @@ func (a *Auditor) Audit(ctx context.Context, t Trigger) (*Report, error) {
 	}
 	var engine Engine
 	if s.Inventory != nil {
-		engine = a.Compile(s.Inventory)
+		engine = a.compile(s)
+	}
+	if s.Now.IsZero() {
+		s.Now = began
 	}
 	r := Check(s, engine, a.Rules)
+	if a.Suggest != nil && engine != nil {
+		a.Suggest(s, engine, r)
+	}
 	r.Coverage.Problems = append(missing, r.Coverage.Problems...)
 	if a.Name != "" {
 		r.rename(a.Name)
@@ -86,6 +100,20 @@ func (a *Auditor) Audit(ctx context.Context, t Trigger) (*Report, error) {
 		return r, &PartialError{missing}
 	}
 	return r, nil
+}
+
+// compile makes the engines of the past and of the present. The inventory may
+// be shared, so that it is a copy that gets them.
+func (a *Auditor) compile(s *Snapshot) Engine {
+	inv := *s.Inventory
+	inv.Past = slices.Clone(inv.Past)
+	for i := range inv.Past {
+		then := inv
+		then.Policies, then.Past = inv.Past[i].Policies, nil
+		inv.Past[i].Engine = a.Compile(&then)
+	}
+	s.Inventory = &inv
+	return a.Compile(s.Inventory)
 }
 
 // Gather builds the snapshot. The inventory comes first, since the flows are
@@ -131,14 +159,43 @@ func (s *Snapshot) hints() Hints {
 		r, ok := owners[[2]string{ns, pod}]
 		return r, ok
 	}
+	cut := func(o *Object, t time.Time) {
+		if !t.IsZero() {
+			h.Cuts = append(h.Cuts, Cut{t, o.Namespace}, Cut{t.Add(s.Settle), o.Namespace})
+		}
+	}
 	for _, p := range s.Policies {
-		for _, t := range []time.Time{p.Created, p.Changed} {
-			if !t.IsZero() {
-				h.Cuts = append(h.Cuts, t, t.Add(s.Settle))
+		cut(p, p.Created)
+		cut(p, p.Changed)
+	}
+	for _, e := range s.Past {
+		for _, p := range e.Policies {
+			cut(p, p.Created)
+			cut(p, p.Changed)
+		}
+	}
+	s.pastCuts(&h)
+	slices.SortFunc(h.Cuts, func(a, b Cut) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Namespace, b.Namespace)) })
+	h.Cuts = slices.Compact(h.Cuts)
+	return h
+}
+
+// pastCuts adds when policies were deleted or replaced, which no time in an
+// object tells.
+func (s *Snapshot) pastCuts(h *Hints) {
+	for i, e := range s.Past {
+		until, next := s.InForce, s.Policies
+		if i+1 < len(s.Past) {
+			until, next = s.Past[i+1].From, s.Past[i+1].Policies
+		}
+		stays := map[*Object]bool{}
+		for _, o := range next {
+			stays[o] = true
+		}
+		for _, o := range e.Policies {
+			if !stays[o] {
+				h.Cuts = append(h.Cuts, Cut{until, o.Namespace}, Cut{until.Add(s.Settle), o.Namespace})
 			}
 		}
 	}
-	slices.SortFunc(h.Cuts, time.Time.Compare)
-	h.Cuts = slices.CompactFunc(h.Cuts, time.Time.Equal)
-	return h
 }

@@ -76,6 +76,7 @@ type State string
 const (
 	New       State = "new"
 	Unchanged State = "unchanged"
+	Back      State = "back" // it was gone, and is there again
 )
 
 // A Finding is one rule not holding for one subject, or proof that it holds.
@@ -99,6 +100,40 @@ type Finding struct {
 	LocatedBy   string      `json:"locatedBy,omitempty"`
 	Evidence    []Evidence  `json:"evidence,omitempty"`
 	Fix         string      `json:"fix,omitempty"`
+
+	Suggestion *Suggestion  `json:"suggestion,omitempty"` // the change that closes it, proven
+	Suppressed *Suppression `json:"suppressed,omitempty"` // accepted; it is told of, and fails nothing
+}
+
+// A Suggestion is a change of what is declared that closes a gap. It was applied
+// to the snapshot before it was made: the gap was closed, and nothing else opened
+// than Opens says.
+type Suggestion struct {
+	Action   string   `json:"action"` // create or replace
+	Policy   Ref      `json:"policy"`
+	Location Source   `json:"location,omitzero"` // of the policy to replace; zero if no file holds it
+	YAML     string   `json:"yaml"`              // the whole document as it is to be
+	Diff     string   `json:"diff,omitempty"`    // unified, against the file; of a replacement
+	Opens    []string `json:"opens,omitempty"`   // what may pass then that could not before, one line each
+	Note     string   `json:"note,omitempty"`
+}
+
+// An Exception accepts findings. It names at least one of fingerprint, rule and
+// subject, and a reason.
+type Exception struct {
+	Rule        string    `json:"rule,omitempty"` // id or name; "" for every rule
+	Fingerprint string    `json:"fingerprint,omitempty"`
+	Subject     Ref       `json:"subject,omitzero"` // empty fields match everything
+	Reason      string    `json:"reason"`
+	Expires     time.Time `json:"expires,omitzero"` // zero: never
+	From        string    `json:"from"`             // where it is written: a file and line, or an object's annotation
+}
+
+// Suppression says why a finding is accepted.
+type Suppression struct {
+	Reason  string    `json:"reason"`
+	Expires time.Time `json:"expires,omitzero"`
+	From    string    `json:"from"`
 }
 
 // Evidence is what a finding rests on.

@@ -18,11 +18,29 @@ type Inventory struct {
 	Policies   []*Object         // network policies of every kind
 	Kyverno    []*Object         // Kyverno's policies, exceptions, update requests
 	Results    []KyvernoResult   // what Kyverno's reports say, failures only
+	Passes     []KyvernoPasses   // what they say holds, folded
+	Webhooks   []Webhook         // admission webhooks of Kyverno
+	Endpoints  []Endpoint        // pods that Cilium manages; nil if not looked at
 	Settings   map[string]string // ConfigMap kube-system/cilium-config; nil if not seen
+	Overrides  []*Object         // CiliumNodeConfigs: settings of some nodes
+
+	// Past is what was declared before, oldest first, and InForce is from when on
+	// Policies are as they are. Empty and zero where only the present is known.
+	Past    []Epoch
+	InForce time.Time
 
 	Unreadable []Unreadable   // kinds that could not be listed
 	Ignored    map[string]int // objects of kinds that say nothing about segmentation, by kind
 	Problems   []Problem      // documents that could not be read
+}
+
+// An Epoch is a former state of what is declared. It was in force from From
+// until the next epoch began, the last one until Inventory.InForce. The first
+// may have been in force before anybody looked.
+type Epoch struct {
+	From     time.Time
+	Policies []*Object
+	Engine   Engine // set by the auditor
 }
 
 // An Object is a declared object of a kind whose meaning another package knows.
@@ -65,6 +83,9 @@ type Pod struct {
 	IPs             []netip.Addr
 	HostNetwork     bool
 	Done            bool // Succeeded or Failed: it carries nothing any more
+	Running         bool
+	Ready           bool
+	Started         time.Time // zero if not known
 	ServiceAccount  string
 	Ports           []NamedPort
 	Created         time.Time
@@ -87,6 +108,8 @@ type Workload struct {
 	HostNetwork    bool
 	ServiceAccount string
 	Ports          []NamedPort
+	Replicas       int32 // wanted
+	Available      int32 // ready to serve
 	Source         Source
 }
 
@@ -113,6 +136,33 @@ type Node struct {
 	Name   string
 	Labels map[string]string
 	IPs    []netip.Addr
+}
+
+// An Endpoint is a pod that Cilium manages, with the identity it gave it.
+type Endpoint struct {
+	Namespace, Name string // of the pod
+	Labels          Labels // of the identity; nil if not known
+	State           string // such as ready
+}
+
+// A Webhook is one webhook of Kyverno's admission controller.
+type Webhook struct {
+	Configuration string // name of the object that holds it
+	Name          string
+	Mutating      bool
+	FailOpen      bool // failurePolicy Ignore: what it can't judge is let through
+	Namespaces    bool // its selectors leave out some namespaces or objects
+	Service       Ref  // that answers; zero if it is called by URL
+	Resources     []string
+}
+
+// KyvernoPasses counts the results that hold of one rule in one namespace.
+type KyvernoPasses struct {
+	Namespace    string // "" for cluster-wide resources
+	Policy, Rule string
+	Source       string
+	Count        int
+	Newest       time.Time
 }
 
 // KyvernoResult is one line of a policy report that is not a pass.

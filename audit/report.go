@@ -22,6 +22,11 @@ type Report struct {
 	Gone     []Finding  `json:"gone,omitempty"`
 	Coverage Coverage   `json:"coverage"`
 	Rules    []RuleInfo `json:"rules"` // those applied or skipped, by id
+
+	ScoreCard      []Score    `json:"scorecard"`      // by namespace
+	PolicyCoverage []Exercise `json:"policyCoverage"` // by policy and rule
+	Edges          []Edge     `json:"edges,omitempty"`
+	Objects        []Declared `json:"objects,omitempty"` // that findings and edges name
 }
 
 // Run says why, when and by what the report was made.
@@ -41,6 +46,7 @@ const (
 	Manual   Trigger = "manual"
 	Schedule Trigger = "schedule"
 	Change   Trigger = "change"
+	Urgent   Trigger = "contradiction" // a declared deny seems to be carried: that does not wait
 )
 
 // Coverage is what was and was not seen.

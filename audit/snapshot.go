@@ -19,6 +19,8 @@ type Options struct {
 	Settle           time.Duration // after a change, flows contradict nothing for this long
 	SystemNamespaces []string      // whose coverage is the platform's matter
 	OwnerKeys        []string      // labels and annotations that name an owner, first match wins
+	Exceptions       []Exception   // findings that are accepted
+	Now              time.Time     // against which exceptions expire; when the run began if zero
 }
 
 // Owner finds who must act on what is about ref: by the labels and annotations

@@ -44,6 +44,9 @@ type Relabelled struct {
 // A Conversation is every flow event with the same ends, port, kind of event
 // and outcome. It never spans one of the instants given as cuts.
 type Conversation struct {
+	// Interval is the start of the interval between cuts that it lies in; zero
+	// before the first. It is part of what tells conversations apart.
+	Interval  time.Time
 	From, To  Peer
 	Protocol  Protocol
 	Port      uint16 // destination port; for ICMP the type

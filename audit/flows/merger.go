@@ -53,8 +53,8 @@ func newMerger(o Options, h audit.Hints) *merger {
 		clusters: map[string]bool{}, groups: map[groupKey]*group{}, limit: math.MaxUint64,
 	}
 	for _, c := range h.Cuts {
-		if countable(c) {
-			m.cuts = append(m.cuts, c.UnixNano())
+		if countable(c.At) {
+			m.cuts = append(m.cuts, c.At.UnixNano())
 		}
 	}
 	slices.Sort(m.cuts)

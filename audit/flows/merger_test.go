@@ -36,7 +36,7 @@ func shuffled(t *testing.T, lines [][]byte, o Options, h audit.Hints, r *rand.Ra
 
 func TestNeitherOrderNorSplitMatters(t *testing.T) {
 	real := bytes.Split(bytes.TrimSpace(read(t, recording)), []byte("\n"))
-	cut := audit.Hints{Cuts: []time.Time{time.Date(2026, 11, 22, 22, 5, 20, 0, time.UTC)}}
+	cut := audit.Hints{Cuts: []audit.Cut{{At: time.Date(2026, 11, 22, 22, 5, 20, 0, time.UTC)}}}
 	for name, tc := range map[string]struct {
 		lines [][]byte
 		o     Options
@@ -146,7 +146,7 @@ func TestAConversationNeverSpansACut(t *testing.T) {
 	for _, at := range []time.Duration{0, time.Minute - 1, time.Minute, 2 * time.Minute} {
 		fs = append(fs, with(delivery(), func(f *flow.Flow) { f.Time = timestamppb.New(noon().Add(at)) }))
 	}
-	tr := takeAll(t, Options{}, audit.Hints{Cuts: []time.Time{cut, cut}}, fs...)
+	tr := takeAll(t, Options{}, audit.Hints{Cuts: []audit.Cut{{At: cut}, {At: cut}}}, fs...)
 	if len(tr.Conversations) != 2 {
 		t.Fatalf("%d conversations, want 2", len(tr.Conversations))
 	}

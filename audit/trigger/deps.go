@@ -1,0 +1,3 @@
+package trigger
+
+import _ "github.com/robfig/cron/v3"

@@ -71,13 +71,12 @@ const (
 // them is judged.
 type judge struct {
 	*Snapshot
-	engine   Engine
-	declared map[Ref][]*Object
+	past     *history
 	inside   map[string]bool // addresses of pods, nodes and Services
 	unlisted map[endKey][]span
 	speaking map[endKey]span // ends that emit policy verdicts, and so enforce
 	named    map[pairKey]bool
-	audited  map[auditKey]bool
+	audited  map[auditKey][]span
 	changing map[string][]span // by bare labels: when a pod took or lost them
 	local    string            // name of our own cluster, as identities say it
 	out      *Judgement
@@ -94,6 +93,7 @@ type pairKey struct {
 	other string
 	proto Protocol
 	port  uint16
+	state int // of what is declared, as the end's namespace knew it
 }
 
 type auditKey struct {
@@ -112,13 +112,9 @@ func (s span) widen(d time.Duration) span { return span{s.from.Add(-d), s.to.Add
 // event that proves something of that end. It is pure.
 func Judge(s *Snapshot, engine Engine) *Judgement {
 	j := &judge{
-		Snapshot: s, engine: engine,
-		declared: map[Ref][]*Object{}, inside: map[string]bool{},
+		Snapshot: s, past: newHistory(s.Inventory, engine), inside: map[string]bool{},
 		unlisted: map[endKey][]span{}, speaking: map[endKey]span{}, named: map[pairKey]bool{},
-		audited: map[auditKey]bool{}, changing: map[string][]span{}, local: s.local(), out: &Judgement{Unjudged: map[string]uint64{}},
-	}
-	for _, o := range s.Policies {
-		j.declared[o.Ref] = append(j.declared[o.Ref], o)
+		audited: map[auditKey][]span{}, changing: map[string][]span{}, local: s.local(), out: &Judgement{Unjudged: map[string]uint64{}},
 	}
 	for _, r := range s.Relabelled {
 		around := span{r.At, r.At}.widen(s.Settle)
@@ -192,38 +188,30 @@ func (j *judge) listen(c *Conversation) {
 		s.to = c.Last
 	}
 	j.speaking[k] = s
-	if slices.ContainsFunc(c.Policies, func(p NamedPolicy) bool { return !j.isDeclared(p) }) {
+	line := j.past.line(v.Subject().Namespace)
+	at := line.at(c.First)
+	if slices.ContainsFunc(c.Policies, func(p NamedPolicy) bool { return !line[at].declares(p) }) {
 		j.unlisted[k] = append(j.unlisted[k], span{c.First, c.Last})
 	}
 	switch c.Verdict {
 	case Audited:
-		j.audited[auditKey{v.End, v.Subject().Workload}] = true
+		a := auditKey{v.End, v.Subject().Workload}
+		j.audited[a] = append(j.audited[a], span{c.First, c.Last}.widen(auditLasts))
 	case Forwarded, Redirected:
 		// allow-any-egress and its like name no policy: the end is not isolated.
 		if len(c.Allowed) == 0 || len(c.Policies) > 0 {
-			j.named[pair(&v)] = true
+			j.named[pair(&v, at)] = true
 		}
 	}
 }
 
-func pair(v *Judged) pairKey {
+// auditLasts is for how long around an AUDIT verdict an end is taken to audit
+// only: such a verdict comes for new connections, not for every packet.
+const auditLasts = 10 * time.Minute
+
+func pair(v *Judged, state int) pairKey {
 	o := v.Other()
-	return pairKey{endKey{v.End, v.Subject().Labels.Key()}, o.Labels.Key() + "\x00" + o.IP.String(), v.Protocol, v.Port}
-}
-
-// isDeclared tells whether a policy named by a verdict is the one that is
-// declared: of that kind (older Hubble does not say it), name and uid.
-func (j *judge) isDeclared(p NamedPolicy) bool {
-	same := func(o *Object) bool { return p.UID == "" || o.UID == "" || p.UID == o.UID }
-	if p.Kind != "" {
-		return slices.ContainsFunc(j.declared[p.Ref], same)
-	}
-	for ref, objects := range j.declared {
-		if ref.Name == p.Name && ref.Namespace == p.Namespace && slices.ContainsFunc(objects, same) {
-			return true
-		}
-	}
-	return false
+	return pairKey{endKey{v.End, v.Subject().Labels.Key()}, o.Labels.Key() + "\x00" + o.IP.String(), v.Protocol, v.Port, state}
 }
 
 // judge holds one end of a conversation against the declared policies.
@@ -237,9 +225,12 @@ func (j *judge) judge(c *Conversation, end Direction) {
 		j.skip(c, whyNotPolicy)
 		return
 	}
+	q := Query{Direction: end, Subject: subject, Peer: other, Protocol: c.Protocol, Port: c.Port}
+	line := j.past.line(subject.Namespace)
+	at := line.at(c.First)
 	if c.Verdict == Audited {
 		v.Outcome, v.Counted = AuditOnly, c.Opens
-		v.Decision = j.engine.Decide(Query{Direction: end, Subject: subject, Peer: other, Protocol: c.Protocol, Port: c.Port})
+		v.Decision = line[at].engine.Decide(q)
 		j.out.Ends = append(j.out.Ends, v)
 		return
 	}
@@ -247,8 +238,10 @@ func (j *judge) judge(c *Conversation, end Direction) {
 		j.skip(c, whyIdentity)
 		return
 	}
-	v.Decision = j.engine.Decide(Query{Direction: end, Subject: subject, Peer: other, Protocol: c.Protocol, Port: c.Port})
+	v.Decision = line[at].engine.Decide(q)
 	switch {
+	case !line.same(q, v.Decision.Answer, at, line.at(c.Last)):
+		j.skip(c, whyTooEarly)
 	case v.Decision.Answer == Undetermined:
 		j.skip(c, whyUndetermined)
 	case c.Verdict == Dropped:
@@ -257,7 +250,7 @@ func (j *judge) judge(c *Conversation, end Direction) {
 		v.Outcome, v.Counted = Used, c.Opens
 		j.out.Ends = append(j.out.Ends, v)
 	default:
-		j.carried(v)
+		j.carried(v, line, at, q)
 	}
 }
 

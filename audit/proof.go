@@ -31,17 +31,20 @@ func (j *judge) dropped(v Judged) {
 
 // carried judges a connection that passed an end which declares it denied. It
 // contradicts only if nothing else explains it.
-func (j *judge) carried(v Judged) {
+func (j *judge) carried(v Judged, line timeline, at int, q Query) {
 	k := endKey{v.End, v.Subject().Labels.Key()}
-	if j.audited[auditKey{v.End, v.Subject().Workload}] || j.Settings["policy-audit-mode"] == "true" {
+	if j.audits(&v) {
 		v.Outcome, v.Counted = AuditOnly, v.Opens
 		j.out.Ends = append(j.out.Ends, v)
 		return
 	}
 	from, why := j.judgedFrom(v.Decision, k)
+	if since := line.since(q, v.Decision.Answer, at); !since.IsZero() && since.Add(j.Settle).After(from) {
+		from = since.Add(j.Settle)
+	}
 	if why == "" {
 		v.count(func(t time.Time) bool { return !t.Before(from) && !j.unsettled(k, &v, t) })
-		why = j.explained(v, k)
+		why = j.explained(v, k, at)
 	}
 	v.Outcome = Contradicted
 	if why != "" {
@@ -54,16 +57,26 @@ func (j *judge) carried(v Judged) {
 	j.out.Ends = append(j.out.Ends, v)
 }
 
+// audits tells whether an end let pass around then what it would have denied.
+func (j *judge) audits(v *Judged) bool {
+	if j.Settings["policy-audit-mode"] == "true" {
+		return true
+	}
+	return slices.ContainsFunc(j.audited[auditKey{v.End, v.Subject().Workload}], func(s span) bool {
+		return !v.Conversation.Last.Before(s.from) && !v.Conversation.First.After(s.to)
+	})
+}
+
 // explained says what else than a policy that is not enforced may be behind a
 // denied connection that was carried; "" if nothing.
-func (j *judge) explained(v Judged, k endKey) string {
+func (j *judge) explained(v Judged, k endKey, at int) string {
 	_, speaks := j.speaking[k]
 	switch {
 	case len(v.Counted) == 0 && len(j.unlisted[k]) > 0:
 		return whyUnlisted
 	case len(v.Counted) == 0:
 		return whyTooEarly
-	case j.named[pair(&v)]:
+	case j.named[pair(&v, at)]:
 		return whyNamed
 	case v.Event != PolicyVerdict && speaks && j.Lost > 0:
 		return whyLost

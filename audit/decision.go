@@ -25,6 +25,7 @@ type Query struct {
 	Port      uint16
 	HTTP      *HTTP  // the request, if one is asked about; gRPC is HTTP with the path /package.Service/Method
 	DNS       string // the name asked for, if a DNS query is asked about
+	SNI       string // the server name that a TLS connection asks for, if that is asked about
 }
 
 // HTTP is a request as a proxy sees it.
@@ -66,7 +67,7 @@ type Decision struct {
 	Reason   Reason
 	Policies []PolicyRef // the allowing ones, the denying ones, or for a default deny the isolating ones; ordered
 	L7       bool        // a proxy decides on: the answer holds as far as it, or, where the query asks about a request, for that request
-	Why      string      // of an undetermined answer
+	Why      string      // of an undetermined answer; of a default deny, which rule may deny too
 }
 
 // PolicyRef names a policy, and the rule in it that took part.

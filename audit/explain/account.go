@@ -46,7 +46,7 @@ func (x *Explainer) Account(q *Query, t *audit.Traffic) (*Account, error) {
 
 func (x *Explainer) stage(c *connection, d audit.Direction, s Side, t *audit.Traffic) Stage {
 	s.Policies = locate(s.Policies)
-	out := Stage{Side: s, Matched: []Considered{}, Considered: []Considered{}, Observed: x.observe(c, d, t), open: c.http == nil && c.dns == ""}
+	out := Stage{Side: s, Matched: []Considered{}, Considered: []Considered{}, Observed: x.observe(c, d, t), open: c.http == nil && c.dns == "" && c.sni == ""}
 	if qs := c.queries(d); len(qs) > 0 && mayDecide(qs[0].Subject) {
 		out.Matched, out.Considered = consider(x.engine, qs[0], &s)
 	}

@@ -98,7 +98,10 @@ func (x *Explainer) service(s *backends, c *connection) (end, error) {
 		return out, nil
 	}
 	if len(s.Selector) == 0 {
-		out.unknown = "Service " + title + " selects no pods, so its backends are not known"
+		if out.are = x.told(s.Service, &port); len(out.are) == 0 {
+			out.unknown = "Service " + title + " selects no pods, and no backend of it is known"
+		}
+		out.bound()
 		return out, nil
 	}
 	s.once.Do(func() { s.find(x) })
@@ -150,6 +153,25 @@ func selects(selector, labels map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// told are the backends that a Service without a selector has at a port.
+func (x *Explainer) told(s *audit.Service, port *audit.ServicePort) (out []party) {
+	for _, b := range s.Backends {
+		if b.Protocol != port.Protocol || b.Name != port.Name {
+			continue
+		}
+		p := party{peer: audit.Peer{IP: b.IP}}
+		switch at := x.places[b.IP]; {
+		case at.pod != nil:
+			p = at.pod.party(x)
+		case at.node != nil:
+			p = party{peer: p.peer, node: at.node.Name, isNode: true, labels: x.nodeLabels(at.node.Name), api: x.runsAPI(at.node.Name)}
+		}
+		p.port = b.Port
+		out = append(out, p)
+	}
+	return out
 }
 
 // named is the number that a Service's port name has on a pod; 0 if none.

@@ -96,7 +96,7 @@ func (x *Explainer) nodeLabels(name string) []string {
 
 // resolve finds the ends of a query.
 func (x *Explainer) resolve(q *Query) (*connection, error) {
-	c := &connection{protocol: q.Protocol, port: uint16(*q.Port), dns: q.DNS}
+	c := &connection{protocol: q.Protocol, port: uint16(*q.Port), dns: q.DNS, sni: q.SNI}
 	if q.HTTP != nil {
 		c.http = &q.HTTP.HTTP
 	}

@@ -54,9 +54,13 @@ func parseQuery(raw []byte) (q *Query, line []byte, err error) {
 	return q, line, nil
 }
 
-func queryFields() []string { return []string{"from", "to", "protocol", "port", "http", "dns"} }
+func queryFields() []string {
+	return []string{"from", "to", "protocol", "port", "http", "dns", "serverName"}
+}
 
-func isQueryField(k string) bool { return slices.Contains(queryFields(), strings.ToLower(k)) }
+func isQueryField(k string) bool {
+	return slices.ContainsFunc(queryFields(), func(f string) bool { return strings.EqualFold(f, k) })
+}
 
 // misspelt returns the field that k differs from in one or two letters; "" if
 // it is one of ours, or nothing like it.
@@ -65,7 +69,7 @@ func misspelt(k string) string {
 		return ""
 	}
 	for _, f := range queryFields() {
-		if d := distance(strings.ToLower(k), f); d == 1 && len(f) > 2 || d == 2 && len(f) > 5 {
+		if d := distance(strings.ToLower(k), strings.ToLower(f)); d == 1 && len(f) > 2 || d == 2 && len(f) > 5 {
 			return f
 		}
 	}

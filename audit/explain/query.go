@@ -19,6 +19,7 @@ type Query struct {
 	Port     *int           `json:"port"`
 	HTTP     *Request       `json:"http,omitempty"`
 	DNS      string         `json:"dns,omitempty"`
+	SNI      string         `json:"serverName,omitempty"` // that a TLS connection asks for
 }
 
 // An End is a pod (or the workload of that name), an address, an entity, or a
@@ -97,6 +98,8 @@ func (q *Query) check() error {
 		return fmt.Errorf("port %d: expected %s", *q.Port, what)
 	case q.HTTP != nil && q.Protocol != audit.TCP:
 		return fmt.Errorf("http is asked about over TCP only, not %s", q.Protocol)
+	case q.SNI != "" && q.Protocol != audit.TCP:
+		return fmt.Errorf("serverName is asked about over TCP only, not %s", q.Protocol)
 	case q.HTTP != nil && q.HTTP.Path != "" && !strings.HasPrefix(q.HTTP.Path, "/") && q.HTTP.Path != "*":
 		return fmt.Errorf("http.path %q: expected a path that begins with /", q.HTTP.Path)
 	}

@@ -32,7 +32,7 @@ type connection struct {
 	protocol audit.Protocol
 	port     uint16
 	http     *audit.HTTP
-	dns      string
+	dns, sni string
 }
 
 // side decides one end: for each that either end may be.
@@ -106,7 +106,7 @@ func (c *connection) queries(d audit.Direction) []audit.Query {
 				port = to
 			}
 			for _, peer := range o.seenFrom(s) {
-				out = append(out, audit.Query{Direction: d, Subject: s.subject(), Peer: peer, Protocol: c.protocol, Port: port, HTTP: c.http, DNS: c.dns})
+				out = append(out, audit.Query{Direction: d, Subject: s.subject(), Peer: peer, Protocol: c.protocol, Port: port, HTTP: c.http, DNS: c.dns, SNI: c.sni})
 			}
 		}
 	}

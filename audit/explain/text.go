@@ -49,6 +49,9 @@ func (a *Account) what() string {
 	if a.DNS != "" {
 		s += ", name " + a.DNS
 	}
+	if a.SNI != "" {
+		s += ", server name " + a.SNI
+	}
 	return s
 }
 
@@ -73,7 +76,7 @@ func (s *Stage) text(p *page, d audit.Direction) {
 		}
 	}
 	if s.L7 && s.open {
-		p.line("   A proxy decides on, by HTTP or DNS rules: ask again with the request (--http, --dns).")
+		p.line("   A proxy decides on, by HTTP or DNS rules or server names: ask again with the request (--http, --dns, --server-name).")
 	}
 	if len(s.Considered) > 0 {
 		p.line("   What came closest:")
@@ -93,6 +96,9 @@ func (s *Stage) because(d audit.Direction) string {
 	case audit.DeniedByRule:
 		return "Denied by a rule, which no allow outweighs:"
 	case audit.DefaultDenied:
+		if len(s.Policies) == 0 {
+			return fmt.Sprintf("No rule allows it, and its %s is isolated with or without a policy.", d)
+		}
 		return fmt.Sprintf("No rule allows it, and its %s is isolated by", d)
 	case audit.NotIsolated:
 		return fmt.Sprintf("Nothing isolates its %s, so everything is allowed.", d)

@@ -1,11 +1,6 @@
 package policy
 
-import (
-	"slices"
-	"strings"
-
-	"github.com/segproof/segproof/audit"
-)
+import "strings"
 
 // ciliumPeers reads whom a rule names. Only one kind may be used in a rule. An
 // empty list selects nobody; no list selects everybody if the rule names ports
@@ -107,61 +102,4 @@ func (r *reader) cloudGroups(list field, _ ruleList) matcher {
 		item.unresolved(why)
 	}
 	return &unresolved{scope: outside, why: why}
-}
-
-// services are the pods behind Services (cilium pkg/policy/k8s/service.go).
-// Cilium takes a reference to nothing for no reference at all. We can tell that
-// there is no such Service only if the policy and the Services are a cluster's.
-func (r *reader) services(list field, _ ruleList) matcher {
-	var pods selected
-	for _, item := range list.items() {
-		item.object("k8sService", "k8sServiceSelector")
-		if sel := item.at("k8sServiceSelector"); sel.given() {
-			sel.object("selector", "namespace")
-			r.terms(sel.at("selector"), "any")
-			item.unresolved("the labels of Services are not known")
-			return &unresolved{why: "the labels of Services are not known"}
-		}
-		ref := item.at("k8sService")
-		ref.object("serviceName", "namespace")
-		found, none := r.service(ref.at("namespace").text(), ref.at("serviceName").text())
-		pods = append(pods, found...)
-		if none != "" {
-			item.unresolved(none)
-			return &unresolved{why: none}
-		}
-	}
-	if len(pods) == 0 {
-		list.unresolved("there is no such Service, which Cilium takes for any destination")
-		return nil
-	}
-	return pods
-}
-
-// service returns the selectors of the Services of that name, in any namespace
-// if none is given, or why they are not known.
-func (r *reader) service(namespace, name string) (out selected, why string) {
-	found := false
-	for i := range r.of.services {
-		s := &r.of.services[i]
-		if s.Name != name || namespace != "" && s.Namespace != namespace {
-			continue
-		}
-		found = true
-		if len(s.Selector) == 0 {
-			return nil, "what is behind a Service without a selector is not known"
-		}
-		var reqs []requirement
-		for k, v := range s.Selector {
-			reqs = append(reqs, requirement{source: "k8s", key: k, values: []string{v}})
-		}
-		slices.SortFunc(reqs, func(a, b requirement) int { return strings.Compare(a.key, b.key) })
-		out = append(out, r.intern(r.ourCluster(append(reqs, inNamespace(s.Namespace))), ""))
-	}
-	complete := r.ref.Object.Source == (audit.Source{}) && len(r.of.services) > 0 &&
-		!slices.ContainsFunc(r.of.unreadable, func(u audit.Unreadable) bool { return u.Kind == "services" })
-	if !found && !complete {
-		return nil, "there is no Service of this name in what was read"
-	}
-	return out, ""
 }

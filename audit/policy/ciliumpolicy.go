@@ -134,11 +134,9 @@ func (r *reader) ciliumRule(f field, l ruleList) []*rule {
 		one.refuses = auth.at("mode").text() == "test-always-fail"
 	}
 	requires := f.at(l.peers + "Requires")
-	if len(requires.items()) > 0 {
-		requires.unclear("has no meaning since Cilium 1.19")
-	}
+	doubtful := r.readRequires(one, requires, l)
 	one.doubt = f.notes.since(before)
-	if len(requires.items()) > 0 {
+	if doubtful {
 		return []*rule{one, {ref: r.ref, verdict: deny, doubt: one.doubt}}
 	}
 	return []*rule{one}

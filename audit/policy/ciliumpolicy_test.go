@@ -120,7 +120,7 @@ func TestServicesAreThePodsBehindThem(t *testing.T) {
 	ask("{k8sService: {serviceName: backend, namespace: 'y'}}", "a/x -> b/y TCP 80 = allow\na/x -> b/y TCP 81 = deny(default)\na/x -> b/x TCP 80 = deny(default)")
 	ask("{k8sService: {serviceName: backend}}", "a/x -> b/y TCP 80 = allow")
 	ask("{k8sService: {serviceName: external, namespace: 'y'}}", "a/x -> 8.8.8.8 TCP 80 = undetermined\na/x -> 8.8.8.8 TCP 81 = deny(default)")
-	ask("{k8sServiceSelector: {selector: {matchLabels: {a: b}}}}", "a/x -> b/y TCP 80 = undetermined")
+	ask("{k8sServiceSelector: {selector: {matchLabels: {part: nothing}}}}", "a/x -> b/y TCP 80 = allow\na/x -> b/y TCP 81 = deny(default)")
 	ask("{k8sService: {serviceName: none}}", "a/x -> b/y TCP 80 = allow")
 }
 

@@ -67,11 +67,6 @@ func (r *reader) ciliumPort(f field, l7 *layer7) portRule {
 		at.reject("expected a port")
 	case serviceName(text):
 		p.name = strings.ToLower(text)
-		if end > 0 {
-			// Cilium keeps one end for each name and protocol, that of whichever rule it
-			// reads first (cilium pkg/policy/l4.go, L4PolicyMap.NamedPortMap).
-			f.unclear("Cilium reads a range that begins at a port name in more than one way")
-		}
 	default:
 		// As Cilium reads it: a leading 0 makes the number octal.
 		n, err := strconv.ParseUint(text, 0, 16)

@@ -141,7 +141,7 @@ func (r *reader) lookup(one *rule, ns names) *rule {
 	servers := r.intern([]requirement{{op: in, source: "any", key: "k8s-app", values: []string{"kube-dns"}}}, "")
 	l7 := &layer7{dns: ns}
 	return &rule{ref: one.ref, order: one.order, peers: []matcher{selected{servers}}, ports: []portRule{
-		{protocols: anyTransport, name: "dns", l7: l7}, {protocols: anyTransport, name: "dns-tcp", l7: l7},
+		{protocols: anyTransport, name: "dns", l7: l7, alone: true}, {protocols: anyTransport, name: "dns-tcp", l7: l7, alone: true},
 	}}
 }
 

@@ -99,7 +99,7 @@ func namedPort(f field) portRule {
 	if s := f.text(); len(validation.IsValidPortName(s)) > 0 {
 		f.unclear("expected the name of a port, found " + describe(f.value))
 	}
-	return portRule{protocols: anyTransport, name: f.text()}
+	return portRule{protocols: anyTransport, name: f.text(), alone: true}
 }
 
 // transport reads a protocol, TCP if there is none.

@@ -71,7 +71,7 @@ func (g *ground) compile(inv *audit.Inventory, former *Engine) *Engine {
 		ground:      g,
 		number:      g.engines.Add(1),
 		namespaces:  map[string]*audit.Namespace{},
-		objects:     map[objectKey]*compiled{},
+		objects:     make(map[objectKey]*compiled, len(inv.Policies)),
 		byNamespace: map[string][]*section{},
 	}
 	for i := range inv.Namespaces {

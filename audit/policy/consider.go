@@ -24,7 +24,7 @@ type Considered struct {
 func (e *Engine) Consider(q audit.Query) []Considered {
 	subject, peer := e.end(q.Subject), e.end(q.Peer)
 	p := e.plan(subject.identity, index(q.Direction))
-	a := e.ask(q, subject.identity, peer)
+	a := e.ask(p, q, subject.identity, peer)
 	var out []Considered
 	for i := range p.rules {
 		out = append(out, p.rules[i].consider(a))
@@ -40,7 +40,7 @@ func (r *applied) consider(a *ask) Considered {
 		return c
 	}
 	connection := *a
-	connection.http, connection.dns = nil, ""
+	connection.http, connection.dns, connection.sni = nil, "", ""
 	port := r.matchPorts(&connection)
 	request := r.request(a, port)
 	peer, whyPeer := r.matchPeers(a.peer)

@@ -27,10 +27,10 @@ func (e *Engine) decide(q audit.Query) audit.Decision {
 		return *p.answer
 	}
 	a := e.connect(p, q, subject.identity, peer)
-	if q.HTTP == nil && q.DNS == "" || a.Answer != audit.Allow || !a.L7 {
+	if q.HTTP == nil && q.DNS == "" && q.SNI == "" || a.Answer != audit.Allow || !a.L7 {
 		return a
 	}
-	return e.request(p, e.ask(q, subject.identity, peer))
+	return e.request(p, e.ask(p, q, subject.identity, peer))
 }
 
 // connect answers for the connection alone.
@@ -42,8 +42,8 @@ func (e *Engine) connect(p *plan, q audit.Query, subject *identity, peer end) au
 	if kept != nil {
 		return *kept
 	}
-	ask := e.ask(q, subject, peer)
-	ask.http, ask.dns = nil, ""
+	ask := e.ask(p, q, subject, peer)
+	ask.http, ask.dns, ask.sni = nil, "", ""
 	a := e.weigh(p, ask)
 	if e.answers.Add(1) <= maxAnswers {
 		p.mu.Lock()
@@ -53,9 +53,9 @@ func (e *Engine) connect(p *plan, q audit.Query, subject *identity, peer end) au
 	return a
 }
 
-func (e *Engine) ask(q audit.Query, subject *identity, peer end) *ask {
+func (e *Engine) ask(p *plan, q audit.Query, subject *identity, peer end) *ask {
 	peer.subject = subject
-	return &ask{e, index(q.Direction), subject, peer, q.Protocol, protocolBit(q.Protocol), q.Port, q.HTTP, q.DNS}
+	return &ask{e, index(q.Direction), subject, peer, q.Protocol, protocolBit(q.Protocol), q.Port, q.HTTP, q.DNS, q.SNI, p.ends}
 }
 
 // request answers for a request over a connection that is let through as far as
@@ -94,6 +94,9 @@ func (e *Engine) settle(p *plan, a *ask, o *outcome) audit.Decision {
 		return *undetermined(e.unreadableAbove)
 	case o.mayDeny && !o.mayAllow && !o.open:
 		return audit.Decision{Answer: audit.Deny, Reason: audit.DeniedByRule, Policies: o.denies}
+	case o.mayDeny && !o.mayAdmit && o.open && none.Answer == audit.Deny && !o.mayRefuse:
+		none.Why = "a rule may deny it too, and nothing allows it: " + why
+		return none
 	case o.mayDeny:
 		return *undetermined(why)
 	case e.unreadable != "":
@@ -104,7 +107,7 @@ func (e *Engine) settle(p *plan, a *ask, o *outcome) audit.Decision {
 		return audit.Decision{Answer: audit.Deny, Reason: audit.AuthRequired, Policies: o.allows}
 	case o.mayAllow && !o.open:
 		return audit.Decision{Answer: audit.Allow, Reason: audit.AllowedByRule, Policies: o.allows}
-	case o.mayAllow && none.Answer != audit.Allow:
+	case o.mayAllow && (none.Answer != audit.Allow || o.mayRefuse):
 		return *undetermined(why)
 	}
 	return none

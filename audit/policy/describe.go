@@ -133,6 +133,14 @@ func (u *unresolved) wants() string {
 	return "the backends of Services"
 }
 
+func (q *required) wants() string {
+	var out []string
+	for _, s := range q.requires {
+		out = append(out, s.String())
+	}
+	return q.matcher.wants() + " that are also " + enumerate(out, " and ")
+}
+
 func (e either) wants() string { return e.a.wants() + " or " + e.b.wants() }
 
 // wantsPeers are the peers of a rule.
@@ -219,6 +227,9 @@ func (r *rule) wantsRequest(a *ask) string {
 		for _, n := range p.l7.dns {
 			out = append(out, "lookups of "+n.text)
 		}
+		for _, n := range p.l7.servers {
+			out = append(out, "server name "+clip(n.text))
+		}
 		if p.l7.unknown != "" {
 			out = append(out, "what another proxy lets pass")
 		}
@@ -275,10 +286,14 @@ func (p end) String() string {
 // asked is what a question is about, in words.
 func (a *ask) asked() string {
 	switch {
+	case a.http != nil && a.sni != "":
+		return strings.Join(strings.Fields(clip(a.http.Method)+" "+clip(a.http.Path)), " ") + " to server name " + clip(a.sni)
 	case a.http != nil:
 		return strings.Join(strings.Fields(clip(a.http.Method)+" "+clip(a.http.Path)), " ")
 	case a.dns != "":
 		return "a lookup of " + clip(a.dns)
+	case a.sni != "":
+		return "to server name " + clip(a.sni)
 	}
 	return "not named"
 }

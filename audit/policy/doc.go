@@ -22,10 +22,14 @@
 // the baseline tier. At each level a certain denial decides, or else a certain
 // allowance, or a pass leaves out the rest of the tier; every way that a
 // possible one opens is followed too. If no rule decides it matters whether the
-// end is isolated. An answer is given only if all ways lead to it, and a denial
-// only if it is also known whether a rule or the default denies.
+// end is isolated. An answer is given only if all ways lead to it. Where
+// nothing allows and it is not known whether a rule denies, the default does:
+// the decision says so, and why a rule may deny too.
 //
-// A request is asked about with the same rules, of which those for the proxy
+// Between ends that are known, policies that are wholly understood leave no
+// question open but those that Cilium may answer in more than one way.
+//
+// A request, or the server name of a TLS connection, is asked about with the same rules, of which those for the proxy
 // then match only what they let pass; a proxy that finds none of them goes on
 // to what is less urgent, as Envoy does. The DNS proxy knows one level only, and
 // of it only what names the very port.

@@ -45,6 +45,22 @@ func TestAnUnknownFieldOfASelectorLeavesOpenWhomItSelects(t *testing.T) {
 		a/x -> b/x TCP 81 = undetermined`)
 }
 
+func TestADenyIsKnownWhereEveryPossibilityDenies(t *testing.T) {
+	isolates := cnp("isolates", "{endpointSelector: {}, ingress: [{}]}")
+	perhaps := cnp("perhaps", "{endpointSelector: {}, ingressDeny: [{fromMoon: [x]}]}")
+	e := compile(t, isolates, perhaps)
+	expect(t, e, "a/x <- b/x TCP 80 = deny(default)")
+	if d := asking(t, e, "a/x <- b/x TCP 80"); len(d.Policies) != 2 || d.Policies[0].Name != "isolates" || !strings.Contains(d.Why, "x/perhaps ingressDeny[0]") {
+		t.Errorf("by %v: %s", d.Policies, d.Why)
+	}
+	allows := cnp("allows", "{endpointSelector: {}, ingress: [{fromEndpoints: [{}]}]}")
+	expect(t, compile(t, isolates, perhaps, allows), "a/x <- b/x TCP 80 = undetermined\na/x <- b/y TCP 80 = deny(default)")
+	fails := cnp("fails", "{endpointSelector: {}, ingress: [{fromMoon: [x], authentication: {mode: test-always-fail}}]}")
+	expect(t, compile(t, perhaps, fails), "a/x <- b/x TCP 80 = undetermined") // denied, but not known how
+	open := cnp("open", "{endpointSelector: {}, enableDefaultDeny: {ingress: false}, ingress: [{fromMoon: [x], authentication: {mode: test-always-fail}}]}")
+	expect(t, compile(t, open), "a/x <- b/x TCP 80 = undetermined")
+}
+
 func TestRequirementsOfOldVersionsMayDeny(t *testing.T) {
 	e := compile(t, cnp("p", "{endpointSelector: {}, ingress: [{fromRequires: [{matchLabels: {env: prod}}]}]}"), cnp("q", "{endpointSelector: {}, ingress: [{fromEntities: [all]}]}"))
 	expect(t, e, "a/x <- b/x TCP 80 = undetermined")
@@ -83,7 +99,7 @@ func TestAnEndWithoutIdentityLeavesOpenWhatDependsOnIt(t *testing.T) {
 		a/x <- reserved:unknown TCP 80 = allow
 		a/x -> reserved:unknown TCP 81 = allow
 		reserved:unknown <- a/x TCP 80 = undetermined
-		init <- a/x TCP 80 = undetermined`)
+		init <- a/x TCP 80 = deny(default)`)
 	var nobody audit.Peer
 	a := peer("a/x")
 	for _, q := range []audit.Query{{Subject: &nobody, Peer: &a}, {Subject: nil, Peer: &a}, {Subject: &a, Peer: nil}} {

@@ -76,8 +76,8 @@ func TestDeniesAndDefaultsAreAnsweredAsCiliumAnswers(t *testing.T) {
 			strings.Replace(everyone, "host=allow", "host=deny(rule)", 1)},
 		{"27 CCNP empty selector", ccnp("p", "{endpointSelector: {}, ingress: [{fromEndpoints: [{}]}]}"), anyPod},
 		{"28 CCNP for every endpoint", ccnp("p", "{endpointSelector: {}, ingress: [{}]}"),
-			"health <- remote-node TCP 80 = deny(default)\ningress <- world TCP 80 = deny(default)\ninit <- b/x TCP 80 = undetermined\nhost <- b/x TCP 80 = allow"},
-		{"29 no policy", "", "init <- b/x TCP 80 = undetermined\na/x <- b/x TCP 80 = allow"},
+			"health <- remote-node TCP 80 = deny(default)\ningress <- world TCP 80 = deny(default)\ninit <- b/x TCP 80 = deny(default)\nhost <- b/x TCP 80 = allow"},
+		{"29 no policy", "", "init <- b/x TCP 80 = deny(default)\na/x <- b/x TCP 80 = allow"},
 	})
 }
 

@@ -40,6 +40,7 @@ type ground struct {
 
 func newGround(inv *audit.Inventory, o Options) *ground {
 	g := &ground{settings: readSettings(inv.Settings, o.Semantics)}
+	g.settings.requires = requiresIn(inv)
 	g.ports = newDeclaredPorts(inv, g.settings.filter)
 	g.of.settings, g.of.services, g.of.unreadable = inv.Settings, inv.Services, inv.Unreadable
 	g.of.groups = groupsIn(inv)
@@ -119,7 +120,7 @@ func (g *ground) carries(inv *audit.Inventory) bool {
 		reflect.DeepEqual(g.of.services, inv.Services) &&
 		slices.Equal(g.of.unreadable, inv.Unreadable) &&
 		reflect.DeepEqual(g.ports, newDeclaredPorts(inv, g.settings.filter)) &&
-		g.addresses == g.settings.asksAddresses(inv) && !g.worn()
+		g.settings.requires == requiresIn(inv) && g.addresses == g.settings.asksAddresses(inv) && !g.worn()
 }
 
 // objectKey tells objects apart.

@@ -11,10 +11,15 @@ import (
 type layer7 struct {
 	http    []httpRule
 	dns     []name
-	unknown string // what else the proxy decides by, and is not known of a request
+	servers []serverName // that a connection may ask for; none if any or none will do
+	perhaps bool         // it may be that any or none will do all the same
+	tls     bool         // what is not encrypted does not pass
+	unknown string       // what else the proxy decides by, and is not known of a request
 }
 
-func (l *layer7) redirects() bool { return l.http != nil || l.dns != nil || l.unknown != "" }
+func (l *layer7) redirects() bool {
+	return l.http != nil || l.dns != nil || len(l.servers) > 0 || l.tls || l.unknown != ""
+}
 
 // match tells whether the proxy lets the request of a question pass. What is
 // no request of its kind does not pass.
@@ -27,9 +32,19 @@ func (l *layer7) match(a *ask) (t truth, why string) {
 		t = truly(slices.ContainsFunc(l.dns, func(n name) bool { return n.covers(asked) }))
 	case l.http == nil && l.dns == nil:
 		t = yes
+	case l.http != nil && a.sni != "":
+		t, why = maybe, "which request is made inside the encrypted connection is not known"
 	}
-	if t > no && l.unknown != "" {
+	if t > no && len(l.servers) > 0 {
+		if is, w := l.matchServer(a); is < t {
+			t, why = is, w
+		}
+	}
+	switch {
+	case t > no && l.unknown != "":
 		return maybe, l.unknown
+	case t > no && l.tls && a.sni == "":
+		return maybe, "whether the connection is encrypted is not known"
 	}
 	return t, why
 }
@@ -66,24 +81,18 @@ func tls(f field, out *layer7, l ruleList) {
 		at.at("secret").object("name", "namespace")
 	}
 	listener.object("envoyConfig", "name", "priority")
-	sni := f.at("serverNames").texts()
+	out.servers = serverNames(f.at("serverNames"))
 	has := out.http != nil || out.dns != nil
 	switch {
-	case has && len(sni) > 0 && !terminating.given():
+	case has && len(out.servers) > 0 && !terminating.given():
 		f.reject("serverNames and layer 7 rules together need terminatingTLS")
-	case slices.Contains(sni, ""):
-		f.at("serverNames").reject("a server name may not be empty")
 	case listener.given() && (has || l.direction == ingress):
 		listener.reject("a listener may be neither at ingress nor beside layer 7 rules")
 	}
-	switch {
-	case listener.given():
+	if listener.given() {
 		out.unknown = "what the Envoy listener of the rule lets pass is not known"
-	case len(sni) > 0:
-		out.unknown = "which server name the connection asks for is not known"
-	case !has && (terminating.given() || originating.given()):
-		out.unknown = "whether the connection is encrypted is not known"
 	}
+	out.tls = !has && (terminating.given() || originating.given())
 }
 
 func (r *reader) checkLayer7(rules field, l7 *layer7, l ruleList) {

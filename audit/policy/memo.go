@@ -62,7 +62,7 @@ func (r *remembered) is(q *audit.Query, subject, peer place) bool {
 // method, path or host is one that is not known, whereas headers that are not
 // there are absent. The labels of both ends must not be changed afterwards.
 func (e *Engine) Decide(q audit.Query) audit.Decision {
-	if q.HTTP != nil || q.DNS != "" || q.Subject == nil || q.Peer == nil || len(q.Subject.Labels) == 0 || len(q.Peer.Labels) == 0 {
+	if q.HTTP != nil || q.DNS != "" || q.SNI != "" || q.Subject == nil || q.Peer == nil || len(q.Subject.Labels) == 0 || len(q.Peer.Labels) == 0 {
 		return e.decide(q)
 	}
 	subject, peer := placeOf(q.Subject.Labels), placeOf(q.Peer.Labels)

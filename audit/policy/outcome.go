@@ -20,6 +20,8 @@ type outcome struct {
 	dns     bool // a rule that allows leaves it to the DNS proxy
 	plain   bool // a rule that allows opens the very port
 
+	mayRefuse, mayAdmit bool // a rule that may allow asks for an authentication that always fails, or does not
+
 	refused, admitted bool // of the rules that allow: some ask for an authentication that always fails, some do not
 }
 
@@ -66,11 +68,14 @@ func (v voice) ask(a *ask, o *outcome) (on, passed bool) {
 // allowances, or else the passes. It goes on if none matches for certain.
 func (o *outcome) add(step []applied, a *ask) (on, passed bool) {
 	var found [3]truth // by verdict
-	allows, refused := len(o.allows), false
+	allows, refused, refuse, admit := len(o.allows), false, false, false
 	for i := range step {
 		r := &step[i]
 		m := r.ask(a)
 		found[r.verdict] = max(found[r.verdict], m.truth)
+		if m.truth != no && r.verdict == allow {
+			refuse, admit = refuse || r.refuses, admit || !r.refuses
+		}
 		switch {
 		case m.truth == maybe:
 			o.why = cmp.Or(o.why, r.named(m.why))
@@ -92,6 +97,7 @@ func (o *outcome) add(step []applied, a *ask) (on, passed bool) {
 		return false, false
 	}
 	o.mayAllow = o.mayAllow || found[allow] != no
+	o.mayRefuse, o.mayAdmit = o.mayRefuse || refuse, o.mayAdmit || admit
 	switch {
 	case found[allow] == yes:
 		return false, false

@@ -21,7 +21,8 @@ type plan struct {
 	ruled     truth // some section says something
 	isolated  truth
 	isolators []audit.PolicyRef
-	why       string // why isolated is maybe
+	why       string           // why isolated is maybe
+	ends      map[portEnd]ends // of ranges that begin at a port name
 
 	mu    sync.RWMutex
 	given map[question]*audit.Decision
@@ -72,10 +73,7 @@ func (e *Engine) newPlan(id *identity, d int, about []*section) *plan {
 	case id.unknown || id == e.bare:
 		p.answer = undetermined("the identity of the subject is not known")
 		return p
-	case id.is("init"):
-		p.answer = undetermined("the subject is a pod that has no identity yet")
-		return p
-	case !id.host && id.namespace == "" && !id.is("health") && !id.is("ingress"):
+	case !id.host && id.namespace == "" && !id.is("init") && !id.is("health") && !id.is("ingress"):
 		// Nothing can be declared for what Cilium has no endpoint of.
 		p.answer = &audit.Decision{Answer: audit.Allow, Reason: audit.NotIsolated}
 		return p
@@ -86,8 +84,13 @@ func (e *Engine) newPlan(id *identity, d int, about []*section) *plan {
 	for _, s := range about {
 		p.apply(s, id, d)
 	}
-	if e.settings.always && (!id.host || e.settings.hostFirewall) {
-		p.isolated = yes
+	if e.settings.always && (!id.host || e.settings.hostFirewall) || id.is("init") {
+		p.isolated = yes // what has no identity yet is isolated with or without a policy
+	}
+	p.require()
+	p.mergeServerNames()
+	if d == ingress {
+		p.findEnds()
 	}
 	p.arrange()
 	return p

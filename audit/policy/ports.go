@@ -43,6 +43,7 @@ type portRule struct {
 	first, last uint16
 	name        string
 	l7          *layer7 // what the proxy lets pass; nil if it has no say
+	alone       bool    // no other rule changes what its name stands for
 }
 
 // single tells whether it is one port, so that no other can be meant.
@@ -78,7 +79,7 @@ func (e *Engine) named(owner *identity, p *portRule, a *ask) (truth, string) {
 		return no, ""
 	}
 	if owner.ports != nil {
-		return p.among(owner.ports[p.name], a), ""
+		return p.among(owner.ports[p.name], a), whyEnds
 	}
 	declared := e.ports.of(owner)
 	if len(declared) == 0 {
@@ -92,25 +93,30 @@ func (e *Engine) named(owner *identity, p *portRule, a *ask) (truth, string) {
 	if t != all {
 		return maybe, "pods with the same labels disagree about the port name " + strconv.Quote(p.name)
 	}
-	return t, ""
+	return t, whyEnds
 }
+
+const whyEnds = "of several ranges that begin at one port name, Cilium takes the end of whichever it reads first"
 
 // among tells whether the port of the question is the one with the rule's name.
 // At ingress a range may begin with a name; at egress Cilium knows no such range.
-func (p *portRule) among(numbers []portNumber, a *ask) truth {
+func (p *portRule) among(numbers []portNumber, a *ask) (t truth) {
 	for _, n := range numbers {
 		if n.protocol != a.protocol {
 			continue
 		}
-		last := n.port
-		if a.direction == ingress {
-			last = max(last, p.last)
+		end := ends{n.port, n.port}
+		if a.direction == ingress && !p.alone {
+			end = a.ends[portEnd{p.name, protocolBit(n.protocol)}]
 		}
-		if n.port <= a.port && a.port <= last {
+		switch {
+		case a.port == n.port || n.port < a.port && a.port <= end.least:
 			return yes
+		case n.port < a.port && a.port <= end.most:
+			t = maybe
 		}
 	}
-	return no
+	return t
 }
 
 func portValue(s string) (uint16, bool) {

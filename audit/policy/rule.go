@@ -33,6 +33,8 @@ type rule struct {
 	ports   []portRule // alternatives
 	doubt   string     // why it is not wholly understood
 	refuses bool       // it asks for an authentication that always fails
+
+	requires []*selector // that must hold for every selector of peers beside it
 }
 
 // A matcher is one kind of peer that a rule names. If it can't tell, it says why.
@@ -54,9 +56,12 @@ type ask struct {
 	// Of the request, if the proxy's part is asked about too.
 	http *audit.HTTP
 	dns  string
+	sni  string
+
+	ends map[portEnd]ends // of port names at ingress
 }
 
-func (a *ask) request() bool { return a.http != nil || a.dns != "" }
+func (a *ask) request() bool { return a.http != nil || a.dns != "" || a.sni != "" }
 
 // A match tells whether a rule is about a connection, and who decides then.
 type match struct {

@@ -27,8 +27,11 @@ type settings struct {
 	extended      bool // protocols without ports may be named without one
 	normalize     bool // the proxy normalises paths before it compares them
 
-	clusterPolicies bool // ClusterNetworkPolicy is in force
-	adminPolicies   bool // its predecessors are
+	headless        bool   // headless Services are looked at
+	serviceProxy    string // Services are those that name this proxy
+	clusterPolicies bool   // ClusterNetworkPolicy is in force
+	adminPolicies   bool   // its predecessors are
+	requires        truth  // fromRequires and toRequires have a meaning
 	filter          *labelFilter
 }
 
@@ -49,6 +52,8 @@ func readSettings(m map[string]string, sem Semantics) *settings {
 		normalize:     on(m, "http-normalize-path", true),
 		filter:        newLabelFilter(m["labels"]),
 
+		headless:        on(m, "enable-gateway-api", false) || on(m, "enable-ingress-controller", false),
+		serviceProxy:    m["k8s-service-proxy-name"],
 		clusterPolicies: sem == Kubernetes || m == nil || on(m, "enable-k8s-cluster-network-policy", false),
 		adminPolicies:   sem == Kubernetes || m == nil,
 	}

@@ -18,7 +18,7 @@ type explainFlags struct {
 	queries        string
 	port           int
 	protocol       string
-	http, dns      string
+	http, dns, sni string
 	output         string
 	semantics      string
 	quiet, anyPort bool
@@ -58,6 +58,7 @@ gets an error, and the exit code is 1.`,
 	fs.StringVar(&f.protocol, "protocol", "TCP", "`PROTOCOL`: TCP, UDP, SCTP, ICMPv4 or ICMPv6")
 	fs.StringVar(&f.http, "http", "", "the `REQUEST` that is sent, such as \"GET /metrics\"")
 	fs.StringVar(&f.dns, "dns", "", "the `NAME` that is asked for, or that the address was looked up by")
+	fs.StringVar(&f.sni, "server-name", "", "the server `NAME` that a TLS connection asks for")
 	fs.StringVarP(&f.output, "output", "o", "", "`FORMAT`: text or json; with --queries jsonl")
 	fs.StringVar(&f.semantics, "semantics", "cilium", "`WHOSE` word counts where they differ: cilium or kubernetes")
 	fs.BoolVar(&f.quiet, "quiet", false, "no progress on standard error")
@@ -117,7 +118,7 @@ func (f *explainFlags) query(args []string) (*explain.Query, error) {
 	if f.output != "" && f.output != "text" && f.output != "json" {
 		return nil, usage("--output %q: expected text or json", f.output)
 	}
-	q := &explain.Query{Protocol: audit.Protocol(f.protocol), Port: &f.port, DNS: f.dns}
+	q := &explain.Query{Protocol: audit.Protocol(f.protocol), Port: &f.port, DNS: f.dns, SNI: f.sni}
 	for i, to := range []*explain.End{&q.From, &q.To} {
 		end, err := explain.ParseEnd(args[i])
 		if err != nil {

@@ -30,6 +30,7 @@ type Cilium struct {
 	ports    ciliumtypes.NamedPortMultiMap
 	renamed  func(identity.NumericIdentity, ciliumtypes.NamedPortMap)
 	compiled map[identity.NumericIdentity]*policy.EndpointPolicy
+	proxied  map[identity.NumericIdentity][]proxiedRule
 	next     uint32
 }
 
@@ -59,6 +60,7 @@ func New(s Setting) (*Cilium, error) {
 			ports.Update(n, nil, m)
 		},
 		compiled: map[identity.NumericIdentity]*policy.EndpointPolicy{},
+		proxied:  map[identity.NumericIdentity][]proxiedRule{},
 		next:     1000,
 	}
 	c.repo.SetNamedPortsGetter(c)
@@ -113,6 +115,7 @@ func (c *Cilium) Compile(subject *Identity) (*policy.EndpointPolicy, error) {
 	// Nothing listens here: every redirect goes to the same port.
 	redirects := map[string]uint16{policy.FallbackRedirectID: math.MaxUint16}
 	p := selected.DistillPolicy(c.log, &owner{subject}, redirects)
+	c.proxied[subject.ID] = proxiedRules(p)
 	p.Ready()
 	p.Detach(c.log)
 	selected.Supersede()

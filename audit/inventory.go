@@ -28,6 +28,11 @@ type Inventory struct {
 	// Policies are as they are. Empty and zero where only the present is known.
 	Past    []Epoch
 	InForce time.Time
+	// GonePods are pods that were deleted not long ago, in the order in which they
+	// went: flows of them still arrive. Cuts are instants at which something else
+	// than a policy changed who is meant: the labels of a namespace.
+	GonePods []Pod
+	Cuts     []Cut
 
 	Unreadable []Unreadable   // kinds that could not be listed
 	Ignored    map[string]int // objects of kinds that say nothing about segmentation, by kind
@@ -35,11 +40,15 @@ type Inventory struct {
 }
 
 // An Epoch is a former state of what is declared. It was in force from From
-// until the next epoch began, the last one until Inventory.InForce. The first
-// may have been in force before anybody looked.
+// until the next epoch began, the last one until Inventory.InForce. The first may
+// have been in force before: its From is the oldest time that is known of, and
+// what was declared before it, nobody knows. A change was made when the object
+// says, if that is within two minutes of when it was told, else when it was told;
+// both clocks are seldom those of the nodes.
 type Epoch struct {
 	From     time.Time
 	Policies []*Object
+	Unsure   bool   // something changed meanwhile, at a time that is not known: nothing can be judged by it
 	Engine   Engine // set by the auditor
 }
 
@@ -89,6 +98,7 @@ type Pod struct {
 	ServiceAccount  string
 	Ports           []NamedPort
 	Created         time.Time
+	Gone            time.Time // when it was deleted; zero while it is there
 	Source          Source
 }
 
@@ -108,18 +118,31 @@ type Workload struct {
 	HostNetwork    bool
 	ServiceAccount string
 	Ports          []NamedPort
-	Replicas       int32 // wanted
-	Available      int32 // ready to serve
+	Images         []string // of a DaemonSet's containers, in order
+	Replicas       int32    // wanted
+	Available      int32    // ready to serve
 	Source         Source
 }
 
-// A Service has addresses, and selects the pods behind them.
+// A Service has addresses, and selects the pods behind them or is told of
+// backends that need not be pods.
 type Service struct {
 	Namespace, Name string
+	Labels          map[string]string
 	IPs             []netip.Addr
 	Selector        map[string]string
 	Ports           []ServicePort
+	Backends        []Backend // of a Service without a selector; nil if they are not known, empty if there are none
 	Source          Source
+}
+
+// A Backend is an address and port behind a Service that selects no pods.
+type Backend struct {
+	IP       netip.Addr
+	Protocol Protocol
+	Port     uint16
+	Name     string // of the port
+	Headless bool   // its EndpointSlice is marked as that of a headless Service
 }
 
 // ServicePort maps a port of a Service to one of its backends.

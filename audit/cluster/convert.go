@@ -20,15 +20,15 @@ var (
 	nodeKeep = keep{"metadata": metaKeep, "status": {"addresses": nil}}
 )
 
-func (c *collector) namespace(n *corev1.Namespace, src audit.Source) {
-	c.inv.Namespaces = append(c.inv.Namespaces, audit.Namespace{
+func namespaceOf(n *corev1.Namespace, src audit.Source) *audit.Namespace {
+	return &audit.Namespace{
 		Name: n.Name, UID: string(n.UID), Labels: n.Labels, Annotations: annotations(&n.ObjectMeta),
 		Created: n.CreationTimestamp.UTC(), Source: src,
-	})
+	}
 }
 
 func (c *collector) service(s *corev1.Service, src audit.Source) {
-	out := audit.Service{Namespace: s.Namespace, Name: s.Name, Selector: s.Spec.Selector, Source: src}
+	out := audit.Service{Namespace: s.Namespace, Name: s.Name, Labels: s.Labels, Selector: s.Spec.Selector, Source: src}
 	for _, ip := range append(s.Spec.ClusterIPs, s.Spec.ExternalIPs...) {
 		out.IPs = appendIP(out.IPs, ip)
 	}
@@ -56,14 +56,14 @@ func (c *collector) service(s *corev1.Service, src audit.Source) {
 	c.inv.Services = append(c.inv.Services, out)
 }
 
-func (c *collector) node(n *corev1.Node, _ audit.Source) {
-	out := audit.Node{Name: n.Name, Labels: n.Labels}
+func nodeOf(n *corev1.Node, _ audit.Source) *audit.Node {
+	out := &audit.Node{Name: n.Name, Labels: n.Labels}
 	for _, a := range n.Status.Addresses {
 		if a.Type == corev1.NodeInternalIP || a.Type == corev1.NodeExternalIP {
 			out.IPs = appendIP(out.IPs, a.Address)
 		}
 	}
-	c.inv.Nodes = append(c.inv.Nodes, out)
+	return out
 }
 
 // appendIP adds an address, unless it is none ("", or the "None" of a headless

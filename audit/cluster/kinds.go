@@ -26,9 +26,15 @@ const (
 	asPolicy role = iota
 	asKyverno
 	asReport
+	asOverride
+	asWebhook
+	asIdentity
+	asManaged
 	asNamespace
 	asPod
 	asService
+	asSlice
+	asEndpoints
 	asNode
 	asWorkload
 )
@@ -36,7 +42,7 @@ const (
 // builtin tells whether client-go has a typed informer for the kind.
 func (k Kind) builtin() bool {
 	switch k.Group {
-	case "", "apps", "batch", "networking.k8s.io":
+	case "", "apps", "batch", "networking.k8s.io", "discovery.k8s.io", "admissionregistration.k8s.io":
 		return true
 	}
 	return false
@@ -66,6 +72,7 @@ var (
 	except = []string{"v2", "v2beta1"}
 	cel    = []string{"v1", "v1beta1", "v1alpha1"}
 	cilium = []string{"v2"}
+	young  = []string{"v2", "v2alpha1"}
 	admin  = []string{"v1alpha1"}
 )
 
@@ -74,6 +81,7 @@ var kinds = []Kind{
 	{"", "Pod", "pods", v1, true, asPod},
 	{"", "Service", "services", v1, true, asService},
 	{"", "Node", "nodes", v1, false, asNode},
+	{"discovery.k8s.io", "EndpointSlice", "endpointslices", v1, true, asSlice},
 
 	{"apps", "Deployment", "deployments", v1, true, asWorkload},
 	{"apps", "StatefulSet", "statefulsets", v1, true, asWorkload},
@@ -87,10 +95,17 @@ var kinds = []Kind{
 	{"networking.k8s.io", "NetworkPolicy", "networkpolicies", v1, true, asPolicy},
 	{"cilium.io", "CiliumNetworkPolicy", "ciliumnetworkpolicies", cilium, true, asPolicy},
 	{"cilium.io", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", cilium, false, asPolicy},
-	{"cilium.io", "CiliumCIDRGroup", "ciliumcidrgroups", []string{"v2", "v2alpha1"}, false, asPolicy},
+	{"cilium.io", "CiliumCIDRGroup", "ciliumcidrgroups", young, false, asPolicy},
 	{"policy.networking.k8s.io", "ClusterNetworkPolicy", "clusternetworkpolicies", []string{"v1alpha2"}, false, asPolicy},
 	{"policy.networking.k8s.io", "AdminNetworkPolicy", "adminnetworkpolicies", admin, false, asPolicy},
 	{"policy.networking.k8s.io", "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies", admin, false, asPolicy},
+
+	{"cilium.io", "CiliumEndpoint", "ciliumendpoints", cilium, true, asManaged},
+	{"cilium.io", "CiliumIdentity", "ciliumidentities", cilium, false, asIdentity},
+	{"cilium.io", "CiliumNodeConfig", "ciliumnodeconfigs", young, true, asOverride},
+
+	{"admissionregistration.k8s.io", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", v1, false, asWebhook},
+	{"admissionregistration.k8s.io", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", v1, false, asWebhook},
 
 	{"kyverno.io", "ClusterPolicy", "clusterpolicies", legacy, false, asKyverno},
 	{"kyverno.io", "Policy", "policies", legacy, true, asKyverno},
@@ -115,15 +130,21 @@ var kinds = []Kind{
 	{"openreports.io", "ClusterReport", "clusterreports", []string{"v1alpha1"}, false, asReport},
 }
 
+// inFiles are kinds that only files have any use for: an API server has an
+// EndpointSlice for each of them.
+var inFiles = []Kind{{"", "Endpoints", "endpoints", v1, true, asEndpoints}}
+
 // kindOf finds the kind of a manifest.
 func kindOf(group, kind string) (Kind, bool) {
 	if group == "openreports.io" {
 		// Kyverno's CLI writes PolicyReport where it means Report.
 		kind = strings.Replace(kind, "Policy", "", 1)
 	}
-	for _, k := range kinds {
-		if k.Group == group && k.Kind == kind {
-			return k, true
+	for _, list := range [][]Kind{kinds, inFiles} {
+		for _, k := range list {
+			if k.Group == group && k.Kind == kind {
+				return k, true
+			}
 		}
 	}
 	return Kind{}, false

@@ -48,7 +48,7 @@ func aCluster() (*clients, *fake.Clientset, *fakedynamic.FakeDynamicClient) {
 		"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": map[string]any{"name": "l7", "namespace": "shop"},
 	}}
 	dynamic := fakedynamic.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), lists, cnp)
-	return &clients{typed, dynamic}, typed, dynamic
+	return &clients{typed: typed, dynamic: dynamic}, typed, dynamic
 }
 
 // refuse makes the fakes answer every list and watch of a resource with err.
@@ -84,7 +84,7 @@ func unreadable(inv *audit.Inventory) []string {
 func TestALiveClusterIsReadThroughInformers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _, _ := aCluster()
-		inv, err := (&Live{Name: "context"}).read(t.Context(), c)
+		inv, err := (&Live{Name: "context"}).follower().once(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func TestAKindThatIsForbiddenIsUnreadableAndTheRestIsRead(t *testing.T) {
 			return true, nil, forbidden("configmaps")
 		})
 		began := time.Now()
-		inv, err := (&Live{}).read(t.Context(), c)
+		inv, err := (&Live{}).follower().once(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestAKindThatDoesNotComeInTimeIsUnreadable(t *testing.T) {
 		c, typed, _ := aCluster()
 		refuse("pods", apierrors.NewInternalError(errors.New("etcd is away")), typed)
 		began := time.Now()
-		inv, err := (&Live{Timeout: 20 * time.Second}).read(t.Context(), c)
+		inv, err := (&Live{Timeout: 20 * time.Second}).follower().once(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +161,7 @@ func TestAServerThatAllowsNothingIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, typed, dynamic := aCluster()
 		refuse("*", forbidden("x"), typed, dynamic)
-		_, err := (&Live{}).read(t.Context(), c)
+		_, err := (&Live{}).follower().once(t.Context(), c)
 		if err == nil || !strings.Contains(err.Error(), "kubectl auth can-i --list") {
 			t.Errorf("got %v", err)
 		}
@@ -175,7 +175,7 @@ func TestACancelledReadEndsAtOnce(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		_, err := (&Live{}).read(ctx, c)
+		_, err := (&Live{}).follower().once(ctx, c)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 2*time.Second {
 			t.Errorf("got %v after %v", err, time.Since(began))
 		}

@@ -123,7 +123,7 @@ spec:
 	want := audit.Workload{
 		Ref: audit.Ref{Kind: "Deployment", Namespace: "default", Name: "web"}, PodLabels: map[string]string{"app": "web"},
 		ServiceAccount: "default", Ports: []audit.NamedPort{{Name: "http", Protocol: audit.TCP, Port: 8080}},
-		Source: audit.Source{File: "a.yaml", Line: 2},
+		Source: audit.Source{File: "a.yaml", Line: 2}, // and no replicas: how many is not said yet
 	}
 	if d := cmp.Diff(want, inv.Workloads[0]); d != "" {
 		t.Error(d)

@@ -8,24 +8,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// object keeps an object whole, for those who know what it means. The object is
-// the collector's from now on.
-func (c *collector) object(to *[]*audit.Object, kind string, u map[string]any, src audit.Source) error {
+// objectOf keeps an object whole, for those who know what it means. The object
+// is part of the outcome from now on.
+func objectOf(kind string, u map[string]any, src audit.Source) (*audit.Object, error) {
 	m, err := decode[metav1.PartialObjectMetadata](u, keep{"apiVersion": nil, "metadata": metaKeep})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	trimObject(u)
 	if meta, ok := u["metadata"].(map[string]any); ok {
 		delete(meta, "managedFields")
 	}
-	*to = append(*to, &audit.Object{
+	return &audit.Object{
 		Ref:        audit.Ref{Kind: kind, Namespace: m.Namespace, Name: m.Name},
 		APIVersion: m.APIVersion, UID: string(m.UID), Generation: m.Generation,
 		Created: m.CreationTimestamp.UTC(), Changed: changed(&m.ObjectMeta),
 		Labels: m.Labels, Annotations: annotations(&m.ObjectMeta), Raw: u, Source: src,
-	})
-	return nil
+	}, nil
 }
 
 // trimObject drops what is large and never read: the managed fields but for

@@ -19,7 +19,9 @@ var (
 	}
 	podKeep = keep{
 		"metadata": metaKeep, "spec": podSpecKeep,
-		"status": {"phase": nil, "podIP": nil, "podIPs": nil},
+		"status": {
+			"phase": nil, "podIP": nil, "podIPs": nil, "startTime": nil, "conditions": {"type": nil, "status": nil},
+		},
 	}
 	templateKeep = keep{"metadata": metaKeep, "spec": podSpecKeep}
 )
@@ -28,14 +30,28 @@ var (
 // come later.
 type podInput struct {
 	audit.Pod
-	controller *metav1.OwnerReference
+	controller controller
 }
 
-func (c *collector) pod(p *corev1.Pod, src audit.Source) {
-	out := audit.Pod{
+// A controller is the object that owns another: its kind and name, which are
+// empty if nothing does.
+type controller struct{ kind, name string }
+
+func controllerOf(m *metav1.ObjectMeta) controller {
+	by := metav1.GetControllerOfNoCopy(m)
+	if by == nil {
+		return controller{}
+	}
+	return controller{by.Kind, by.Name}
+}
+
+func podOf(p *corev1.Pod, src audit.Source) *podInput {
+	out := &podInput{controller: controllerOf(&p.ObjectMeta)}
+	out.Pod = audit.Pod{
 		Namespace: p.Namespace, Name: p.Name, Labels: p.Labels,
 		Node: p.Spec.NodeName, HostNetwork: p.Spec.HostNetwork, ServiceAccount: serviceAccount(&p.Spec),
-		Done:  p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed,
+		Done:    p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed,
+		Running: p.Status.Phase == corev1.PodRunning, Started: value(p.Status.StartTime).UTC(),
 		Ports: namedPorts(&p.Spec), Created: p.CreationTimestamp.UTC(), Source: src,
 	}
 	for _, ip := range p.Status.PodIPs {
@@ -44,7 +60,10 @@ func (c *collector) pod(p *corev1.Pod, src audit.Source) {
 	if len(out.IPs) == 0 {
 		out.IPs = appendIP(out.IPs, p.Status.PodIP)
 	}
-	c.pods = append(c.pods, podInput{out, metav1.GetControllerOfNoCopy(p)})
+	out.Ready = slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+	return out
 }
 
 // serviceAccount is what admission fills in if nothing is set.
@@ -78,26 +97,27 @@ var cronJobName = regexp.MustCompile(`^(.+)-\d{8,10}$`)
 
 // owner finds the workload of a pod, as Hubble does (cilium
 // pkg/k8s/utils/workload.go), but trusts the objects between before the names.
-func (c *collector) owner(p *podInput) audit.Ref {
+// Above tells what owns a ReplicaSet or a Job, if it is known.
+func owner(p *podInput, above func(audit.Ref) (controller, bool)) audit.Ref {
 	ref := audit.Ref{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}
 	by := p.controller
-	if by == nil || by.Kind == "Node" { // the kubelet made a static pod itself
+	if by.kind == "" || by.kind == "Node" { // the kubelet made a static pod itself
 		return ref
 	}
-	ref.Kind, ref.Name = by.Kind, by.Name
-	if above, known := c.controllers[ref]; known {
-		if above != nil {
-			ref.Kind, ref.Name = above.Kind, above.Name
+	ref.Kind, ref.Name = by.kind, by.name
+	if top, known := above(ref); known {
+		if top.kind != "" {
+			ref.Kind, ref.Name = top.kind, top.name
 		}
 		return ref
 	}
-	switch by.Kind {
+	switch by.kind {
 	case "ReplicaSet":
 		for _, l := range []struct{ label, kind string }{
 			{"pod-template-hash", "Deployment"}, {"rollouts-pod-template-hash", "Rollout"},
 		} {
 			hash := p.Labels[l.label]
-			if name, ok := strings.CutSuffix(by.Name, "-"+hash); ok && hash != "" && name != "" {
+			if name, ok := strings.CutSuffix(by.name, "-"+hash); ok && hash != "" && name != "" {
 				ref.Kind, ref.Name = l.kind, name
 				return ref
 			}
@@ -107,7 +127,7 @@ func (c *collector) owner(p *podInput) audit.Ref {
 			ref.Kind, ref.Name = "DeploymentConfig", name
 		}
 	case "Job":
-		if m := cronJobName.FindStringSubmatch(by.Name); m != nil {
+		if m := cronJobName.FindStringSubmatch(by.name); m != nil {
 			ref.Kind, ref.Name = "CronJob", m[1]
 		}
 	}

@@ -15,15 +15,15 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// unreachable says what to check. The address of the server is all that it
+// unreachable is an API server that can't be read, and says what to check. The address of the server is all that it
 // tells of the configuration.
-func (l *Live) unreachable(ctx context.Context, err error) error {
+func (o *Options) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("read the API server: %w", context.Cause(ctx))
 	}
 	host := "the API server"
-	if l.Config != nil {
-		if u, _, urlErr := rest.DefaultServerUrlFor(l.Config); urlErr == nil {
+	if o.Config != nil {
+		if u, _, urlErr := rest.DefaultServerUrlFor(o.Config); urlErr == nil {
 			host += " " + u.Host
 		}
 	}
@@ -47,6 +47,9 @@ func (l *Live) unreachable(ctx context.Context, err error) error {
 	return fmt.Errorf("read %s: %w\n%s", host, err, hint)
 }
 
+// oneLine is an error with its hint, for where there is one line only.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
 func isTLS(err error) bool {
 	_, verify := errors.AsType[*tls.CertificateVerificationError](err)
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
@@ -58,7 +61,7 @@ func isTLS(err error) bool {
 func (s *stream) reason(err error, timeout time.Duration) string {
 	switch {
 	case errors.Is(err, errTime):
-		return fmt.Sprintf("not read within %v (%s); check that the API server is well, or allow more time", timeout, short(err))
+		return fmt.Sprintf("not read within %v (%s); check that the API server is well, or allow more time", timeout.Round(time.Second), short(err))
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 		return fmt.Sprintf("%s; check: kubectl auth can-i list %s --all-namespaces", short(err), s.kind)
 	}

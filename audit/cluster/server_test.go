@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,26 +21,28 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// A server speaks as much of the Kubernetes API as is needed to list objects.
+// A server speaks as much of the Kubernetes API as is needed to list objects
+// and to watch them.
 type server struct {
+	mu      sync.Mutex
 	objects map[string][]any  // by the path of their list
 	byName  map[string]any    // by their own path
 	kinds   map[string][]Kind // by group/version
 	refused map[string]int    // status by path
 	token   string            // demanded, unless empty
 	deaf    bool              // refuses to let anything be watched
+
+	version int           // of the newest object
+	log     []happening   // that watches tell of
+	oldest  int           // version from which on the log is there
+	news    chan struct{} // closed at the next happening
 }
 
 // serve loads a server with the objects of a file. Every known kind is served
 // in its newest version.
 func serve(t *testing.T, file string) (*server, *rest.Config) {
 	t.Helper()
-	s := &server{objects: map[string][]any{}, byName: map[string]any{}, kinds: map[string][]Kind{}, refused: map[string]int{}}
-	for _, k := range kinds {
-		gv := strings.TrimPrefix(k.Group+"/"+k.Versions[0], "/")
-		s.kinds[gv] = append(s.kinds[gv], k)
-		s.objects[listPath(gv, k.Resource)] = []any{}
-	}
+	s := newServer()
 	text, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +57,24 @@ func serve(t *testing.T, file string) (*server, *rest.Config) {
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	return s, &rest.Config{Host: h.URL}
+}
+
+// newServer has no objects.
+func newServer() *server {
+	s := &server{
+		objects: map[string][]any{}, byName: map[string]any{}, kinds: map[string][]Kind{}, refused: map[string]int{},
+		version: 1000, oldest: 1000, news: make(chan struct{}),
+	}
+	for _, k := range kinds {
+		s.serve(k, k.Versions[0])
+	}
+	return s
+}
+
+func (s *server) serve(k Kind, version string) {
+	gv := strings.TrimPrefix(k.Group+"/"+version, "/")
+	s.kinds[gv] = append(s.kinds[gv], k)
+	s.objects[listPath(gv, k.Resource)] = []any{}
 }
 
 func (s *server) add(t *testing.T, text string) {
@@ -81,12 +103,18 @@ func listPath(gv, resource string) string {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.token != "" && r.Header.Get("Authorization") != "Bearer "+s.token {
 		fail(w, http.StatusUnauthorized)
 		return
 	}
 	if status := s.refused[r.URL.Path]; status != 0 {
 		fail(w, status)
+		return
+	}
+	if r.URL.Query().Get("watch") != "" && s.objects[r.URL.Path] == nil {
+		fail(w, http.StatusNotFound)
 		return
 	}
 	if r.URL.Query().Get("watch") != "" {
@@ -98,9 +126,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			fail(w, http.StatusBadRequest) // as servers do that can't stream lists
 			return
 		}
-		w.WriteHeader(http.StatusOK)
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
+		s.watch(w, r)
 		return
 	}
 	if d := s.discovery(r.URL.Path); d != nil {
@@ -111,7 +137,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		gv, resource, _ := cutLast(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/apis/"), "/api/"), "/")
 		i := slices.IndexFunc(s.kinds[gv], func(k Kind) bool { return k.Resource == resource })
 		kind := s.kinds[gv][i].Kind + "List"
-		reply(w, map[string]any{"apiVersion": gv, "kind": kind, "metadata": map[string]any{"resourceVersion": "7"}, "items": items})
+		reply(w, map[string]any{"apiVersion": gv, "kind": kind, "metadata": map[string]any{"resourceVersion": strconv.Itoa(s.version)}, "items": items})
 	} else {
 		fail(w, http.StatusNotFound)
 	}

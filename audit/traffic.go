@@ -15,7 +15,8 @@ type Traffic struct {
 	Lost          uint64 // flows that the observer says it lost
 	LostBy        map[string]uint64
 	Nodes         []NodeCoverage
-	SilentNodes   []string  // nodes that did not answer
+	SilentNodes   []string  // nodes that did not answer, or that fell silent
+	Gaps          []Gap     // in order of time: when a node was not heard although it may have spoken
 	Folded        uint64    // flows merged into "other" because a cap was reached
 	Clusters      []string  // names of clusters seen in flows
 	BadRecords    int       // records that could not be read
@@ -29,7 +30,15 @@ type NodeCoverage struct {
 	Lost  uint64    `json:"lost,omitempty"`
 	From  time.Time `json:"from,omitzero"`
 	To    time.Time `json:"to,omitzero"`
-	Note  string    `json:"note,omitempty"` // state other than connected, and its message
+	Note  string    `json:"note,omitempty"` // state other than connected, and its message; gaps
+}
+
+// Gap is a time for which flows of a node are missing, and nobody knows how
+// many.
+type Gap struct {
+	Node     string
+	From, To time.Time // last flow before it and first one after it; To is zero while it lasts
+	Why      string
 }
 
 // Relabelled is a pod that was seen with other identity labels before. The
@@ -63,15 +72,39 @@ type Conversation struct {
 	Opened      uint64    // events that open a connection, or stand for one that was refused
 	FirstOpen   time.Time // of those; zero if there were none
 	LastOpen    time.Time
-	Opens       []Open   // up to MaxOpens of them, chosen so that order of arrival does not matter
-	Nodes       []string // nodes that reported it
-	Samples     []Sample // up to MaxSamples, the earliest
+	Opens       []Open    // up to MaxOpens of them, chosen so that order of arrival does not matter
+	Nodes       []string  // nodes that reported it
+	Samples     []Sample  // up to MaxSamples, the earliest
+	Requests    []Request // what was asked of a proxy, of L7 events only: up to MaxRequests kinds of it, ordered
+	Unkept      uint64    // flows of kinds of request beyond those
 }
 
 // Bounds on what one conversation keeps.
 const (
-	MaxOpens   = 8
-	MaxSamples = 3
+	MaxOpens    = 8
+	MaxSamples  = 3
+	MaxRequests = 50
+)
+
+// A Request is one kind of request that a proxy saw in a conversation.
+type Request struct {
+	Kind   RequestKind
+	Method string // of HTTP; of Kafka the API key
+	Path   string // of HTTP, with its query string where Hubble tells it
+	Host   string // of HTTP, with its port if the client sent one
+	Code   int    // of an HTTP response; 0 of a request
+	Name   string // that DNS was asked for; of Kafka the topic
+	Flows  uint64
+}
+
+// RequestKind is the protocol that a proxy speaks.
+type RequestKind string
+
+// Kinds of request.
+const (
+	HTTPRequest  RequestKind = "http"
+	DNSRequest   RequestKind = "dns"
+	KafkaRequest RequestKind = "kafka"
 )
 
 // Open is one connection: a hash of what tells it from others, and when it

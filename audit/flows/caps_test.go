@@ -72,18 +72,28 @@ func TestLabelSetsBeyondTheCapAreFoldedAndCounted(t *testing.T) {
 	}
 }
 
-func TestOnlySoManyFlowsAreRemembered(t *testing.T) {
-	r := remember(2)
+func TestWhatWasTakenIsRememberedForTwoGenerations(t *testing.T) {
+	r := remember(4)
 	for _, id := range []string{"a", "b", "c"} {
-		if r.before(id) {
+		if r.before(uid{}, id) {
 			t.Errorf("%s was there before", id)
 		}
 	}
-	if !r.before("a") || !r.before("b") || r.before("c") || r.before("") || r.before("") {
-		t.Error("want a and b remembered, c and those without a name not")
+	if !r.before(uid{}, "a") || !r.before(uid{}, "c") || r.before(uid{}, "") || r.before(uid{}, "") {
+		t.Error("want a and c remembered, and not those without a name")
 	}
-	if len(r.by) != 2 {
-		t.Errorf("%d remembered, want 2", len(r.by))
+	r.before(uid{1}, "")
+	r.before(uid{2}, "")
+	if r.before(uid{}, "a") || !r.before(uid{1}, "") {
+		t.Error("want the oldest forgotten, the newest remembered")
+	}
+	if n := len(r.young) + len(r.old); n > 4 {
+		t.Errorf("%d remembered, want at most 4", n)
+	}
+	r.age()
+	r.age()
+	if r.before(uid{2}, "") {
+		t.Error("want all forgotten that is two generations old")
 	}
 }
 

@@ -160,16 +160,16 @@ func (r *record) connection() uint64 {
 	return h.mixed()
 }
 
-// turned is the record with its ends exchanged. What is only seen is kept by
+// turn makes t the record with its ends exchanged. What is only seen is kept by
 // the connection it belongs to rather than by its packet: replies go to a
 // different port each, and would be as many conversations.
-func (r *record) turned() *record {
-	t := *r
+func (r *record) turn(t *record) *record {
+	*t = *r
 	t.source, t.destination = r.destination, r.source
 	if !r.isICMP() {
 		t.fromPort, t.port = r.port, r.fromPort
 	}
-	return &t
+	return t
 }
 
 // isPod tells whether an end is a pod that has an identity of its own.

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 )
 
 // TLSOptions name the files for TLS. With a CA or the scheme tls:// the server
@@ -29,6 +30,13 @@ const (
 	dialTimeout   = 5 * time.Second
 	answerTimeout = 10 * time.Second
 	maxMessage    = 64 << 20
+	readBuffer    = 256 << 10 // a hundred flows with one call to the system
+
+	// Servers hang up on a client that pings more often than every five minutes,
+	// unless told otherwise. TCP's own keepalive finds a dead peer sooner, and no
+	// server minds it.
+	pingEvery   = 6 * time.Minute
+	pingTimeout = 20 * time.Second
 )
 
 // A dialer connects to one address, and remembers why it could not: the errors
@@ -43,22 +51,22 @@ type dialer struct {
 	err error // the last one of connecting
 }
 
-func (h *Hubble) dialer() (*dialer, error) {
-	d := &dialer{address: h.Address, network: "tcp"}
-	target, secure := strings.CutPrefix(h.Address, "tls://")
+func newDialer(address string, options TLSOptions) (*dialer, error) {
+	d := &dialer{address: address, network: "tcp"}
+	target, secure := strings.CutPrefix(address, "tls://")
 	if path, ok := strings.CutPrefix(target, "unix://"); ok {
 		d.network, d.target = "unix", path
 	} else if _, _, err := net.SplitHostPort(target); err != nil {
-		return nil, fmt.Errorf("hubble %q: expected host:port, unix:///path or tls://host:port\nfor example --hubble localhost:4245", h.Address)
+		return nil, fmt.Errorf("hubble %q: expected host:port, unix:///path or tls://host:port\nfor example --hubble localhost:4245", address)
 	} else {
 		d.target = target
 	}
-	if !secure && h.TLS == (TLSOptions{}) {
+	if !secure && options == (TLSOptions{}) {
 		return d, nil
 	}
-	config, err := h.TLS.config(d.host())
+	config, err := options.config(d.host())
 	if err != nil {
-		return nil, fmt.Errorf("hubble %s: %w", h.Address, err)
+		return nil, fmt.Errorf("hubble %s: %w", address, err)
 	}
 	d.tls = config
 	return d, nil
@@ -122,12 +130,17 @@ func (d *dialer) client() (*grpc.ClientConn, error) {
 		grpc.WithAuthority(authority),
 		grpc.WithContextDialer(d.dial),
 		grpc.WithUserAgent("segproof"),
+		grpc.WithReadBufferSize(readBuffer),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingTimeout}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 	)
 }
 
 func (d *dialer) dial(ctx context.Context, _ string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, d.network, d.target)
+	dial := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3,
+	}}
+	conn, err := dial.DialContext(ctx, d.network, d.target)
 	d.remember(err)
 	return conn, err
 }

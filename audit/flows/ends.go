@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -27,9 +28,9 @@ func (e *end) isPod() bool { return e.namespace != "" }
 // remembers what follows from that.
 type seat struct {
 	seatKey
-	end   *end
-	first int64  // when it was first seen
-	title string // of the pod, in samples; "" if it has no name
+	end         *end
+	first, last int64  // when it was seen
+	title       string // of the pod, in samples; "" if it has no name
 }
 
 type seatKey struct {
@@ -39,19 +40,49 @@ type seatKey struct {
 	workload  audit.Ref // as the flow tells it
 }
 
+func (s *seat) saw(at int64) { s.first, s.last = min(s.first, at), max(s.last, at) }
+
+type podName struct{ namespace, pod string }
+
 // ends finds ends and seats.
 type ends struct {
-	seats map[seatKey]*seat
-	by    map[endKey]*end
-	owner func(namespace, pod string) (audit.Ref, bool)
-	max   int
+	seats  map[seatKey]*seat
+	by     map[endKey]*end
+	owner  func(namespace, pod string) (audit.Ref, bool)
+	owners map[podName]audit.Ref // of pods that are gone too
+	heard  map[podName]audit.Ref // workloads that flows told, in order of arrival; nil if that may not matter
+	max    int
 }
 
 func newEnds(owner func(string, string) (audit.Ref, bool), most int) *ends {
 	if owner == nil {
 		owner = func(string, string) (audit.Ref, bool) { return audit.Ref{}, false }
 	}
-	return &ends{seats: map[seatKey]*seat{}, by: map[endKey]*end{}, owner: owner, max: most}
+	return &ends{seats: map[seatKey]*seat{}, by: map[endKey]*end{}, owner: owner, owners: map[podName]audit.Ref{}, max: most}
+}
+
+// learn asks who owns the pods that flows spoke of, and remembers it: pods die
+// before their flows are told of.
+func (es *ends) learn(owner func(namespace, pod string) (audit.Ref, bool)) {
+	if owner == nil {
+		return
+	}
+	for _, s := range es.seats {
+		if s.pod == "" {
+			continue
+		}
+		if ref, ok := owner(s.namespace, s.pod); ok {
+			es.owners[podName{s.namespace, s.pod}] = ref
+		}
+	}
+}
+
+// ownerOf is who the inventory says owns a pod, or said while it was there.
+func (es *ends) ownerOf(p podName) (audit.Ref, bool) {
+	if ref, ok := es.owners[p]; ok {
+		return ref, true
+	}
+	return es.owner(p.namespace, p.pod)
 }
 
 // seat returns the seat of an end of a flow, or nil if there is no room.
@@ -84,9 +115,13 @@ func (es *ends) take(k seatKey) *seat {
 	if ek.workload != (audit.Ref{}) {
 		ek.pod = ""
 	}
-	s := &seat{seatKey: k, end: es.end(ek), first: never}
+	s := &seat{seatKey: k, end: es.end(ek), first: never, last: ever}
 	if k.pod != "" {
 		s.title = k.namespace + "/" + k.pod
+	}
+	if es.heard != nil && k.pod != "" && k.workload != (audit.Ref{}) {
+		// Fewer ends have to wait for their workload to be told.
+		es.heard[podName{k.namespace, k.pod}] = k.workload
 	}
 	es.seats[k] = s
 	return s
@@ -100,10 +135,11 @@ func (es *ends) workload(k seatKey) audit.Ref {
 	if k.pod == "" || told != (audit.Ref{}) && told.Kind != "ReplicaSet" && told.Kind != "Job" {
 		return told
 	}
-	if ref, ok := es.owner(k.namespace, k.pod); ok {
+	p := podName{k.namespace, k.pod}
+	if ref, ok := es.ownerOf(p); ok {
 		return ref
 	}
-	return told
+	return cmp.Or(told, es.heard[p])
 }
 
 func (es *ends) end(k endKey) *end {
@@ -116,46 +152,31 @@ func (es *ends) end(k endKey) *end {
 	return e
 }
 
-// resolve says which workload each end is that has been a mere pod so far. What
-// other flows said of the pod counts first, then what all ends with the same
-// namespace and identity have in common. Hubble tells workloads only for pods
-// of the node that emits the flow.
-func (es *ends) resolve() map[*end]*end {
-	type pod struct{ namespace, name string }
-	type group struct {
+// resolve says which workload each end is that has been a mere pod so far, or a
+// ReplicaSet or Job whose owner became known. What other flows said of the pod
+// counts first, then what all ends with the same namespace and identity have in
+// common. Hubble tells workloads only for pods of the node that emits the flow.
+func (es *ends) resolve() renaming {
+	type like struct {
 		namespace string
 		labels    *labelSet
 	}
-	pods := map[pod]audit.Ref{}
-	for _, s := range es.seats {
-		if w := s.end.workload; w != (audit.Ref{}) && s.pod != "" {
-			at := pod{s.namespace, s.pod}
-			if known, ok := pods[at]; !ok || w.Compare(known) < 0 {
-				pods[at] = w
-			}
-		}
-	}
-	found := map[*end]audit.Ref{}
-	groups := map[group]audit.Ref{}
-	for _, e := range es.by {
-		if e.isPod() {
-			w := e.workload
-			if w == (audit.Ref{}) {
-				w = pods[pod{e.namespace, e.pod}]
-			}
-			found[e] = w
-			if g := (group{e.namespace, e.labels.bare}); w != (audit.Ref{}) {
-				if known, ok := groups[g]; ok && known != w {
-					w = audit.Ref{} // they are not all the same
-				}
-				groups[g] = w
-			}
-		}
-	}
-	out := map[*end]*end{}
+	found := es.told()
+	likes := map[like]audit.Ref{}
 	for e, w := range found {
 		if w == (audit.Ref{}) {
-			w = groups[group{e.namespace, e.labels.bare}]
+			continue
+		}
+		l := like{e.namespace, e.labels.bare}
+		if known, ok := likes[l]; ok && known != w {
+			w = audit.Ref{} // they are not all the same
+		}
+		likes[l] = w
+	}
+	out := renaming{}
+	for e, w := range found {
+		if w == (audit.Ref{}) {
+			w = likes[like{e.namespace, e.labels.bare}]
 		}
 		if w == (audit.Ref{}) {
 			w = audit.Ref{Kind: "Pod", Namespace: e.namespace, Name: e.pod}
@@ -168,15 +189,51 @@ func (es *ends) resolve() map[*end]*end {
 	return out
 }
 
+// told is the workload of every end that is a pod, as far as something was said
+// of it: of the end, or else of the pod.
+func (es *ends) told() map[*end]audit.Ref {
+	pods := map[podName]audit.Ref{}
+	owned := map[*end]audit.Ref{}
+	least := func(known, w audit.Ref) audit.Ref {
+		if known == (audit.Ref{}) || w.Compare(known) < 0 {
+			return w
+		}
+		return known
+	}
+	for _, s := range es.seats {
+		if w := es.workload(s.seatKey); w != (audit.Ref{}) && s.pod != "" {
+			at := podName{s.namespace, s.pod}
+			pods[at] = least(pods[at], w)
+			owned[s.end] = least(owned[s.end], w)
+		}
+	}
+	found := map[*end]audit.Ref{}
+	for _, e := range es.by {
+		if !e.isPod() {
+			continue
+		}
+		found[e] = cmp.Or(owned[e], e.workload, pods[podName{e.namespace, e.pod}])
+	}
+	return found
+}
+
+// pods are those that have a seat.
+func (es *ends) pods() map[podName]bool {
+	out := map[podName]bool{}
+	for _, s := range es.seats {
+		out[podName{s.namespace, s.pod}] = true
+	}
+	return out
+}
+
 // relabelled lists the pods that were seen with more than one identity.
 func (es *ends) relabelled() []audit.Relabelled {
-	type pod struct{ namespace, name string }
-	pods := map[pod]map[*labelSet]int64{}
+	pods := map[podName]map[*labelSet]int64{}
 	for _, s := range es.seats {
 		if s.pod == "" || s.labels.nobody || s.first == never {
 			continue
 		}
-		at := pod{s.namespace, s.pod}
+		at := podName{s.namespace, s.pod}
 		if pods[at] == nil {
 			pods[at] = map[*labelSet]int64{}
 		}
@@ -191,7 +248,7 @@ func (es *ends) relabelled() []audit.Relabelled {
 		}
 		var all []audit.Relabelled
 		for set, first := range sets {
-			all = append(all, audit.Relabelled{Namespace: p.namespace, Pod: p.name, Labels: set.list, At: moment(first)})
+			all = append(all, audit.Relabelled{Namespace: p.namespace, Pod: p.pod, Labels: set.list, At: moment(first)})
 		}
 		slices.SortFunc(all, compareRelabelled)
 		for i := 1; i < min(len(all), maxLabelSets); i++ {
@@ -212,4 +269,10 @@ type addresses struct {
 
 func (a *addresses) sum() uint64 {
 	return emptySum.address(a.from).address(a.to).number(a.fromLabels.sum).number(a.toLabels.sum).mixed()
+}
+func compareRelabelled(a, b audit.Relabelled) int {
+	return cmp.Or(
+		a.At.Compare(b.At), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod),
+		slices.Compare(a.Labels, b.Labels),
+	)
 }

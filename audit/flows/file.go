@@ -34,12 +34,12 @@ func (f *Files) Traffic(ctx context.Context, h audit.Hints) (*audit.Traffic, err
 	seen := remember(f.filled().Remembered)
 	batches := make(chan *batch)
 	group, ctx := errgroup.WithContext(ctx)
-	intakes := make([]*intake, workers)
-	for i := range intakes {
-		intakes[i] = newIntake(f.Options, h, seen)
+	runs := make([]*run, workers)
+	for i := range runs {
+		runs[i] = newRun(f.Options, h, seen)
 		group.Go(func() error {
 			for b := range batches {
-				b.into(intakes[i])
+				b.into(runs[i].intake)
 			}
 			return nil
 		})
@@ -52,9 +52,9 @@ func (f *Files) Traffic(ctx context.Context, h audit.Hints) (*audit.Traffic, err
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	all := intakes[0]
-	for _, in := range intakes[1:] {
-		all.absorb(in)
+	all := runs[0]
+	for _, other := range runs[1:] {
+		all.absorb(other)
 	}
 	return r.traffic(all)
 }
@@ -68,7 +68,7 @@ type reading struct {
 }
 
 // traffic adds what was wrong with files to what is in them.
-func (r *reading) traffic(in *intake) (*audit.Traffic, error) {
+func (r *reading) traffic(in *run) (*audit.Traffic, error) {
 	nothing := in.flows == 0 && in.lost == 0 && len(in.nodes) == 0
 	t := in.traffic()
 	t.Problems = append(t.Problems, r.problems...)

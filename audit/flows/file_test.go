@@ -298,7 +298,7 @@ func FuzzLine(f *testing.F) {
 	}
 	f.Add([]byte(`{"flow":{"time":"2026-11-22T12:00:00Z","l4":{"ICMPv4":{}},"new":[{}]}}`))
 	f.Fuzz(func(t *testing.T, l []byte) {
-		in := newIntake(Options{}, audit.Hints{}, remember(10))
+		in := newRun(Options{}, audit.Hints{}, remember(10))
 		if _, err := in.takeLine(l); err != nil && err.Error() == "" {
 			t.Error("an error that says nothing")
 		}

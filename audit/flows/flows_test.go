@@ -93,7 +93,7 @@ func recordOf(t *testing.T, f *flow.Flow) *record {
 
 func takeAll(t *testing.T, o Options, h audit.Hints, fs ...*flow.Flow) *audit.Traffic {
 	t.Helper()
-	in := newIntake(o, h, remember(1000))
+	in := newRun(o, h, remember(1000))
 	for _, f := range fs {
 		if err := in.takeFlow(f, envelope{}); err != nil {
 			t.Fatal(err)

@@ -2,17 +2,20 @@ package flows
 
 import (
 	"cmp"
-	"hash/maphash"
+	"maps"
 	"slices"
-	"sync"
+	"strings"
 
 	"github.com/segproof/segproof/audit"
 )
 
 // An intake takes in what comes from one source, in any order.
 type intake struct {
-	merger   *merger
+	*register
+	to       taker
+	reader   *reader
 	nodes    nodes
+	gaps     gaps
 	seen     *remembered
 	flows    uint64
 	lost     uint64
@@ -22,6 +25,13 @@ type intake struct {
 	bad      int
 	problems []placed // the first bad records
 	noted    []placed // the first record that is only partly understood
+	mark     mark     // reused
+}
+
+// A taker counts what an intake takes in.
+type taker interface {
+	take(*mark)
+	fold(*record) // there is no room for one of its ends, or its outcome
 }
 
 // placed is a problem with its place among all that is read.
@@ -33,25 +43,48 @@ type placed struct {
 // maxProblems is how many bad records are told of one by one.
 const maxProblems = 5
 
-func newIntake(o Options, h audit.Hints, seen *remembered) *intake {
-	return &intake{
-		merger: newMerger(o, h), nodes: nodes{}, seen: seen, lostBy: map[string]uint64{}, first: never, last: ever,
-	}
+func newIntake(g *register, to taker, seen *remembered) *intake {
+	return &intake{register: g, to: to, reader: newReader(), nodes: nodes{}, seen: seen, lostBy: map[string]uint64{}, first: never, last: ever}
 }
 
 // flow takes a flow, unless it was taken before.
 func (in *intake) flow(r *record) {
-	if in.seen.before(r.uuid) {
+	n := in.node(r)
+	if n != nil {
+		if g, found := n.gap(r.at); found {
+			in.gaps.add(g)
+		}
+	}
+	if n != nil && n.stored(r.at) || in.seen.before(r.id, r.idText) {
 		return
 	}
-	if r.node != "" {
-		n := in.nodes.named(r.node)
+	if n != nil {
 		n.heard(r.at)
-		r.node = n.name
 	}
 	in.flows++
 	in.first, in.last = min(in.first, r.at), max(in.last, r.at)
-	in.merger.add(r)
+	if in.register.mark(r, &in.mark) {
+		in.to.take(&in.mark)
+	} else {
+		in.to.fold(r)
+	}
+}
+
+// node is the node that reports a flow, nil if it is not told. Its name is
+// "cluster/node".
+func (in *intake) node(r *record) *node {
+	if r.node == "" {
+		return nil
+	}
+	n := in.nodes[r.node]
+	if n == nil {
+		if cluster, _, ok := strings.Cut(r.node, "/"); ok {
+			in.cluster(cluster)
+		}
+		n = in.nodes.named(strings.Clone(r.node))
+	}
+	r.node = n.name
+	return n
 }
 
 // lose takes the news that flows were lost. The time may be unknown (never).
@@ -85,9 +118,8 @@ func firstOf(ps []placed, n int) []placed {
 	return ps[:min(len(ps), n)]
 }
 
-// absorb takes in all that another intake holds, which is useless afterwards.
+// absorb takes in what another intake counted, which is useless afterwards.
 func (in *intake) absorb(o *intake) {
-	in.merger.absorb(o.merger)
 	in.nodes.absorb(o.nodes)
 	in.flows += o.flows
 	in.lost = plus(in.lost, o.lost)
@@ -100,14 +132,12 @@ func (in *intake) absorb(o *intake) {
 	in.noted = firstOf(append(in.noted, o.noted...), 1)
 }
 
-// traffic writes everything down. The intake can't be used afterwards.
+// traffic writes down what was counted, besides conversations and nodes.
 func (in *intake) traffic() *audit.Traffic {
 	t := &audit.Traffic{
-		Flows: in.flows, Lost: in.lost, LostBy: in.lostBy, BadRecords: in.bad,
-		Clusters: in.merger.clusterNames(), Relabelled: in.merger.ends.relabelled(),
+		Flows: in.flows, Lost: in.lost, LostBy: maps.Clone(in.lostBy), BadRecords: in.bad,
+		Clusters: in.clusterNames(), Relabelled: in.ends.relabelled(),
 	}
-	t.Conversations, t.Folded = in.merger.conversations()
-	t.Nodes, t.SilentNodes = in.nodes.coverage()
 	if in.first != never {
 		t.Since, t.Until = moment(in.first), moment(in.last)
 	}
@@ -117,33 +147,27 @@ func (in *intake) traffic() *audit.Traffic {
 	return t
 }
 
-// remembered knows which flows have been taken, so that files that overlap, or
-// a stream that is asked again, do not count twice. It is safe for concurrent
-// use. Once full it learns no more.
-type remembered struct {
-	mu   sync.Mutex
-	seed maphash.Seed
-	by   map[uint64]struct{}
-	max  int
+// A run is an intake whose flows are merged at once.
+type run struct {
+	*intake
+	merger *merger
 }
 
-func remember(most int) *remembered {
-	return &remembered{seed: maphash.MakeSeed(), by: map[uint64]struct{}{}, max: most}
+func newRun(o Options, h audit.Hints, seen *remembered) *run {
+	m := newMerger(o, h)
+	return &run{newIntake(m.register, m, seen), m}
 }
 
-// before tells whether a flow was taken before. One without a uuid never was.
-func (s *remembered) before(uuid string) bool {
-	if uuid == "" {
-		return false
-	}
-	h := maphash.String(s.seed, uuid)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.by[h]; ok {
-		return true
-	}
-	if len(s.by) < s.max {
-		s.by[h] = struct{}{}
-	}
-	return false
+// absorb takes in all that another run holds, which is useless afterwards.
+func (r *run) absorb(o *run) {
+	r.merger.absorb(o.merger)
+	r.intake.absorb(o.intake)
+}
+
+// traffic writes everything down. The run can't be used afterwards.
+func (r *run) traffic() *audit.Traffic {
+	t := r.intake.traffic()
+	t.Conversations, t.Folded = r.merger.conversations()
+	t.Nodes, t.SilentNodes = r.nodes.coverage(ever)
+	return t
 }

@@ -84,3 +84,18 @@ func (s *labelSets) without(set *labelSet, sources ...string) *labelSet {
 	}
 	return s.add(key.String(), rest)
 }
+
+// sweep forgets all sets but those that are used, and those they are compared by.
+func (s *labelSets) sweep(used map[*labelSet]bool) {
+	for _, set := range s.by {
+		if used[set] {
+			used[set.bare], used[set.wide] = true, true
+		}
+	}
+	for key, set := range s.by {
+		if !used[set] {
+			delete(s.by, key)
+			s.bytes -= len(key)
+		}
+	}
+}

@@ -18,9 +18,9 @@ import (
 func shuffled(t *testing.T, lines [][]byte, o Options, h audit.Hints, r *rand.Rand) *audit.Traffic {
 	t.Helper()
 	seen := remember(1_000_000)
-	ins := make([]*intake, 1+r.IntN(4))
+	ins := make([]*run, 1+r.IntN(4))
 	for i := range ins {
-		ins[i] = newIntake(o, h, seen)
+		ins[i] = newRun(o, h, seen)
 	}
 	for _, i := range r.Perm(len(lines)) {
 		if _, err := ins[r.IntN(len(ins))].takeLine(lines[i]); err != nil {

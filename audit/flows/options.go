@@ -34,7 +34,6 @@ const (
 	maxNodes      = 10_000   // whose coverage is told apart
 	maxClusters   = 256      // named
 	maxLabelBytes = 64 << 20 // of all label sets
-	maxReporters  = 16       // nodes named by one conversation
 	maxRelabelled = 10_000
 	maxLabelSets  = 8   // of one pod
 	maxNames      = 5   // DNS names in a sample

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/segproof/segproof/audit"
@@ -77,16 +78,17 @@ func (os *outcomes) take(k outcomeKey) *outcome {
 	return o
 }
 
-// naming returns who is named, in any order, or nil if there is no room.
+// naming returns who is named, in any order, or nil if there is no room. It may
+// reorder its arguments.
 func (os *outcomes) naming(policies []audit.NamedPolicy, allowed []string) *naming {
 	if len(policies)+len(allowed) == 0 {
 		return os.nobody
 	}
 	if !slices.IsSortedFunc(policies, compareNamed) {
-		policies = slices.SortedFunc(slices.Values(policies), compareNamed)
+		slices.SortFunc(policies, compareNamed)
 	}
 	if !slices.IsSorted(allowed) {
-		allowed = slices.Sorted(slices.Values(allowed))
+		slices.Sort(allowed)
 	}
 	os.key = os.key[:0]
 	for _, p := range policies {
@@ -111,6 +113,19 @@ func (os *outcomes) naming(policies []audit.NamedPolicy, allowed []string) *nami
 	}
 	os.namings[string(os.key)] = n
 	return n
+}
+
+// sweep forgets all outcomes but those that are used.
+func (os *outcomes) sweep(used map[*outcome]bool) {
+	named := map[*naming]bool{}
+	for k, o := range os.by {
+		if !used[o] {
+			delete(os.by, k)
+			continue
+		}
+		named[o.named] = true
+	}
+	maps.DeleteFunc(os.namings, func(_ string, n *naming) bool { return !named[n] })
 }
 
 func compareNamed(a, b audit.NamedPolicy) int {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -79,25 +78,36 @@ func newRecord(f *flow.Flow, e envelope) (*record, error) {
 		return nil, err
 	}
 	r := &record{
-		at: at, uuid: f.GetUuid(), node: cmp.Or(f.GetNodeName(), e.node),
+		at: at, node: cmp.Or(f.GetNodeName(), e.node),
 		kind: f.GetEventType().GetType(), sub: f.GetEventType().GetSubType(),
-		verdict: audit.Verdict(f.GetVerdict().String()), direction: newDirection(f.GetTrafficDirection()),
-		reason: dropReason(f), match: f.GetPolicyMatchType(),
+		verdict: verdictOf(int32(f.GetVerdict())), direction: newDirection(f.GetTrafficDirection()),
+		reason: dropReasonOf(int32(f.GetDropReasonDesc()), f.GetDropReason()), match: f.GetPolicyMatchType(),
 		oldReply: f.GetReply(), trace: traceReason(f.GetTraceReason()), point: point(f.GetTraceObservationPoint()),
 		source:      newEndpoint(f.GetSource(), f.GetIP().GetSource(), f.GetSourceNames()),
 		destination: newEndpoint(f.GetDestination(), f.GetIP().GetDestination(), f.GetDestinationNames()),
 		summary:     f.GetSummary(),
 	}
+	r.identify(f.GetUuid())
 	if f.GetIsReply() != nil {
 		r.reply = no
 		if f.GetIsReply().GetValue() {
 			r.reply = yes
 		}
 	}
-	if r.kind == kindVerdict {
+	switch r.kind {
+	case kindVerdict:
 		r.name(f)
+	case kindL7:
+		r.request = newRequest(f.GetL7())
 	}
 	return r, r.layer4(f.GetL4())
+}
+
+func (r *record) identify(uuid string) {
+	var ok bool
+	if r.id, ok = newUID(uuid); !ok {
+		r.idText = uuid
+	}
 }
 
 // nanoseconds is the first time that is told.
@@ -121,20 +131,6 @@ func newDirection(d flow.TrafficDirection) audit.Direction {
 		return audit.Ingress
 	case flow.TrafficDirection_EGRESS:
 		return audit.Egress
-	}
-	return ""
-}
-
-// dropReason is Hubble's word, or the number if there is none.
-func dropReason(f *flow.Flow) string {
-	if d := f.GetDropReasonDesc(); d != flow.DropReason_DROP_REASON_UNKNOWN {
-		return d.String()
-	}
-	if n := f.GetDropReason(); n != 0 {
-		if name, ok := flow.DropReason_name[int32(n)]; ok {
-			return name
-		}
-		return strconv.FormatUint(uint64(n), 10)
 	}
 	return ""
 }
@@ -170,7 +166,7 @@ func (r *record) layer4(l *flow.Layer4) error {
 		r.protocol = audit.Other
 	}
 	if from > 65535 || to > 65535 {
-		return fmt.Errorf("port is out of range: %d", max(from, to))
+		return outOfRange(max(from, to))
 	}
 	r.fromPort, r.port = uint16(from), uint16(to)
 	return nil

@@ -91,7 +91,7 @@ func TestAFlowThatNoHubbleSendsIsRefused(t *testing.T) {
 	} {
 		f := verdict(flow.Verdict_FORWARDED)
 		change(f)
-		in := newIntake(Options{}, audit.Hints{}, remember(1))
+		in := newRun(Options{}, audit.Hints{}, remember(1))
 		if err := in.takeFlow(f, envelope{}); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}

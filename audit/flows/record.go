@@ -11,7 +11,8 @@ import (
 // was encoded.
 type record struct {
 	at        int64 // Unix nanoseconds
-	uuid      string
+	id        uid
+	idText    string // the uuid, if it is not written as usual
 	node      string // that reports
 	kind, sub int32  // type and sub type of the event
 	verdict   audit.Verdict
@@ -31,6 +32,7 @@ type record struct {
 	policies            []audit.NamedPolicy // named by the end that decided
 	allowed             []string            // reserved origins named by it
 	summary             string
+	request             *audit.Request // of what a proxy saw; nil if it is not known
 }
 
 // endpoint is one end as a flow tells it.
@@ -42,6 +44,8 @@ type endpoint struct {
 	workload  audit.Ref // zero if not told
 	ip        netip.Addr
 	names     []string // DNS names
+	party     *party   // where who it is is remembered; nil if it is not
+	checked   bool     // it has been
 }
 
 // answer is yes, no, or not known.
@@ -100,7 +104,7 @@ const (
 // check refuses what no real flow holds: it would only serve to fill memory.
 func (r *record) check() error {
 	for _, t := range []struct{ what, text string }{
-		{"uuid", r.uuid}, {"node name", r.node}, {"reason", r.reason},
+		{"uuid", r.idText}, {"node name", r.node}, {"reason", r.reason},
 	} {
 		if len(t.text) > maxName {
 			return fmt.Errorf("%s of %d bytes, at most %d expected", t.what, len(t.text), maxName)
@@ -124,6 +128,9 @@ func (r *record) check() error {
 }
 
 func (e *endpoint) check() error {
+	if e.checked {
+		return nil
+	}
 	for _, t := range []struct{ what, text string }{
 		{"namespace", e.namespace}, {"pod name", e.pod}, {"cluster name", e.cluster},
 		{"workload kind", e.workload.Kind}, {"workload name", e.workload.Name},

@@ -1,23 +1,35 @@
 package flows
 
 import (
-	"cmp"
 	"math"
-	"net/netip"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/segproof/segproof/audit"
 )
 
-// A tally is what is counted of one conversation. Adding is commutative.
+// A tally is what is counted of one conversation. Adding is commutative. A copy
+// is a tally of its own: what it points at is never changed.
 type tally struct {
 	flows, opened       uint64
 	first, last         int64
 	firstOpen, lastOpen int64
-	opens               []audit.Open // ordered by hash
-	nodes               []string     // ordered
-	samples             []audit.Sample
+	opens               [audit.MaxOpens]open // ordered by hash
+	samples             [audit.MaxSamples]sample
+	nodes               []string        // ordered
+	requests            []audit.Request // ordered; a copy of the tally needs one of its own
+	unkept              uint64          // flows of kinds of request beyond those
+	opensKept           uint8
+	samplesKept         uint8
+	stored              bool   // the keeper has been given it
+	changed             uint32 // the round of keeping in which it last grew
+}
+
+// open is one connection, as [audit.Open].
+type open struct {
+	hash uint64
+	at   int64
 }
 
 // Times outside of all others.
@@ -30,17 +42,18 @@ func newTally() *tally {
 	return &tally{first: never, last: ever, firstOpen: never, lastOpen: ever}
 }
 
-func (t *tally) count(r *record, opens bool, titles [2]string) {
+func (t *tally) count(m *mark) {
 	t.flows++
-	t.first, t.last = min(t.first, r.at), max(t.last, r.at)
-	t.reported(r.node)
-	if opens {
+	t.first, t.last = min(t.first, m.at), max(t.last, m.at)
+	t.reported(m.node)
+	if m.opens {
 		t.opened++
-		t.firstOpen, t.lastOpen = min(t.firstOpen, r.at), max(t.lastOpen, r.at)
-		t.open(audit.Open{Hash: r.connection(), At: moment(r.at)})
+		t.firstOpen, t.lastOpen = min(t.firstOpen, m.at), max(t.lastOpen, m.at)
+		t.open(open{m.connection, m.at})
 	}
-	if n := len(t.samples); n < audit.MaxSamples || !r.after(&t.samples[n-1]) {
-		t.sample(r.sample(titles))
+	t.sample(&m.sample)
+	if m.request != nil {
+		t.ask(m.request)
 	}
 }
 
@@ -49,101 +62,67 @@ func (t *tally) add(o *tally) {
 	t.opened += o.opened
 	t.first, t.last = min(t.first, o.first), max(t.last, o.last)
 	t.firstOpen, t.lastOpen = min(t.firstOpen, o.firstOpen), max(t.lastOpen, o.lastOpen)
+	t.changed = max(t.changed, o.changed)
+	t.stored = t.stored || o.stored
 	for _, n := range o.nodes {
 		t.reported(n)
 	}
-	for _, c := range o.opens {
+	for _, c := range o.opens[:o.opensKept] {
 		t.open(c)
 	}
-	for _, s := range o.samples {
-		t.sample(s)
+	for i := range o.samples[:o.samplesKept] {
+		t.sample(&o.samples[i])
+	}
+	t.unkept += o.unkept
+	for i := range o.requests {
+		t.ask(&o.requests[i])
 	}
 }
 
 // open keeps the connections with the smallest hashes, each from its earliest
 // time on.
-func (t *tally) open(c audit.Open) {
-	i, found := slices.BinarySearchFunc(t.opens, c.Hash, func(o audit.Open, h uint64) int { return cmp.Compare(o.Hash, h) })
-	switch {
-	case found:
-		if c.At.Before(t.opens[i].At) {
-			t.opens[i].At = c.At
-		}
-	case i < audit.MaxOpens:
-		t.opens = slices.Insert(t.opens, i, c)
-		t.opens = t.opens[:min(len(t.opens), audit.MaxOpens)]
-	}
-}
-
-func (t *tally) reported(node string) {
-	if node == "" {
+func (t *tally) open(c open) {
+	n := int(t.opensKept)
+	if n == len(t.opens) && c.hash > t.opens[n-1].hash {
 		return
 	}
-	if i, found := slices.BinarySearch(t.nodes, node); !found && i < maxReporters {
-		t.nodes = slices.Insert(t.nodes, i, node)
-		t.nodes = t.nodes[:min(len(t.nodes), maxReporters)]
+	i := sort.Search(n, func(i int) bool { return t.opens[i].hash >= c.hash })
+	if i < n && t.opens[i].hash == c.hash {
+		t.opens[i].at = min(t.opens[i].at, c.at)
+		return
 	}
+	copy(t.opens[i+1:], t.opens[i:min(n, len(t.opens)-1)])
+	t.opens[i] = c
+	t.opensKept = uint8(min(n+1, len(t.opens)))
 }
 
-func (t *tally) sample(s audit.Sample) {
-	i, _ := slices.BinarySearchFunc(t.samples, s, compareSamples)
-	if i < audit.MaxSamples {
-		t.samples = slices.Insert(t.samples, i, s)
-		t.samples = t.samples[:min(len(t.samples), audit.MaxSamples)]
+// reported notes a node. The list is replaced rather than changed, for copies
+// of the tally share it.
+func (t *tally) reported(node string) {
+	if node == "" || len(t.nodes) > 0 && t.nodes[len(t.nodes)-1] == node {
+		return
 	}
+	i, found := slices.BinarySearch(t.nodes, node)
+	if found || i >= audit.MaxNodes {
+		return
+	}
+	nodes := make([]string, 0, len(t.nodes)+1)
+	nodes = append(append(append(nodes, t.nodes[:i]...), node), t.nodes[i:]...)
+	t.nodes = nodes[:min(len(nodes), audit.MaxNodes)]
 }
 
-// after tells, without building a sample, that the record comes after s.
-func (r *record) after(s *audit.Sample) bool {
-	at := s.Time.UnixNano()
-	return r.at > at || r.at == at && r.uuid > s.UUID
-}
-
-// sample is the record as evidence. Titles name its ends; an end without one is
-// told by its address.
-func (r *record) sample(titles [2]string) audit.Sample {
-	s := audit.Sample{
-		Time: moment(r.at), UUID: r.uuid, Node: r.node,
-		From: titles[0], To: titles[1],
-		Summary: short(r.summary),
+// sample keeps the earliest.
+func (t *tally) sample(s *sample) {
+	i := int(t.samplesKept)
+	for i > 0 && compareSamples(s, &t.samples[i-1]) < 0 {
+		i--
 	}
-	if s.From == "" && r.source.ip.IsValid() {
-		s.From = r.source.ip.String()
+	if i >= len(t.samples) {
+		return
 	}
-	if s.To == "" && r.destination.ip.IsValid() {
-		s.To = r.destination.ip.String()
-	}
-	if ip := r.destination.ip; ip.IsValid() {
-		s.Address = ip.String()
-		if r.port != 0 && !r.isICMP() {
-			s.Address = netip.AddrPortFrom(ip, r.port).String()
-		}
-	}
-	names := r.destination.names
-	if r.destination.isPod() {
-		names = nil
-		if !r.source.isPod() {
-			names = r.source.names
-		}
-	}
-	for _, n := range names[:min(len(names), maxNames)] {
-		s.Names = append(s.Names, short(n))
-	}
-	return s
-}
-
-// short cuts a text that only serves as evidence.
-func short(s string) string {
-	if len(s) <= maxText {
-		return s
-	}
-	n := 0
-	for i := range s {
-		if n++; n > maxText {
-			return s[:i] + "…"
-		}
-	}
-	return s
+	copy(t.samples[i+1:], t.samples[i:])
+	t.samples[i] = *s
+	t.samplesKept = uint8(min(int(t.samplesKept)+1, len(t.samples)))
 }
 
 // conversation writes the tally down.
@@ -153,7 +132,18 @@ func (t *tally) conversation(c *audit.Conversation) {
 	if t.opened > 0 {
 		c.FirstOpen, c.LastOpen = moment(t.firstOpen), moment(t.lastOpen)
 	}
-	c.Opens, c.Nodes, c.Samples = t.opens, t.nodes, t.samples
+	c.Nodes = t.nodes
+	c.Requests, c.Unkept = slices.Clone(t.requests), t.unkept
+	if t.opensKept > 0 {
+		c.Opens = make([]audit.Open, t.opensKept)
+	}
+	for i, o := range t.opens[:t.opensKept] {
+		c.Opens[i] = audit.Open{Hash: o.hash, At: moment(o.at)}
+	}
+	c.Samples = make([]audit.Sample, t.samplesKept)
+	for i := range t.samples[:t.samplesKept] {
+		c.Samples[i] = t.samples[i].tell(c.Protocol, c.Port)
+	}
 }
 
 // countable tells whether a time can be told in nanoseconds.

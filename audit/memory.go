@@ -18,7 +18,8 @@ type Memory interface {
 // who follow flows and those who audit.
 type Keeper interface {
 	// Keep stores a batch as one: wholly or not at all. The same batch again
-	// changes nothing.
+	// changes nothing. After an error nobody knows which it was: the batch, or a
+	// later one that holds its conversations, is to be kept again.
 	Keep(context.Context, Batch) error
 	// Kept returns everything stored that lasted until since or later, of all
 	// writers, merged.
@@ -29,7 +30,9 @@ type Keeper interface {
 
 // A Batch is what one writer has to store: the conversations that grew since
 // the last batch, each as large as the writer knows it, and its coverage. Each
-// replaces what the same writer stored of it before.
+// replaces what the same writer stored of it before: a writer that has forgotten
+// a conversation must not meet it again on the day (in UTC) of its last flow,
+// or what was stored of it is lost. Who remembers for 24 hours is safe.
 type Batch struct {
 	Writer        string // one for every start of a process, so that nobody else writes its rows
 	Conversations []Conversation

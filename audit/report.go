@@ -26,7 +26,8 @@ type Report struct {
 	ScoreCard      []Score    `json:"scorecard"`      // by namespace
 	PolicyCoverage []Exercise `json:"policyCoverage"` // by policy and rule
 	Edges          []Edge     `json:"edges,omitempty"`
-	Objects        []Declared `json:"objects,omitempty"` // that findings and edges name
+	Objects        []Declared `json:"objects,omitempty"`    // that findings and edges name
+	Compliance     []Control  `json:"compliance,omitempty"` // of the framework that was asked for, if one was
 }
 
 // Run says why, when and by what the report was made.
@@ -71,8 +72,10 @@ type Coverage struct {
 	Workloads        int               `json:"workloads"`         // workloads with pods that policy can isolate
 	Unheard          []string          `json:"unheard,omitempty"` // of those, the ones no flow spoke of
 	Unjudged         map[string]uint64 `json:"unjudged,omitempty"`
-	Withheld         map[string]int    `json:"withheld"` // rule → findings the evidence was not enough for
-	Skipped          map[string]string `json:"skipped"`  // rule → why it was not applied
+	Withheld         map[string]int    `json:"withheld"`              // rule → findings the evidence was not enough for
+	Skipped          map[string]string `json:"skipped"`               // rule → why it was not applied
+	FoldedEdges      int               `json:"foldedEdges,omitempty"` // left out of the report's edges at a cap
+	FoldedObjects    int               `json:"foldedObjects,omitempty"`
 }
 
 // Percent is how much of what there was to see was seen: the least of the
@@ -117,10 +120,11 @@ func (r *Rule) Info() RuleInfo {
 }
 
 // Worst is the highest severity among failed findings that count: those that
-// are new where a baseline was given, else all. ok is false if there are none.
+// no exception accepts and, where a baseline was given, that it did not have.
+// ok is false if there are none.
 func (r *Report) Worst() (worst Severity, ok bool) {
 	for _, f := range r.Findings {
-		if f.Kind == Fails && f.State == New && (!ok || f.Severity.Rank() > worst.Rank()) {
+		if f.Kind == Fails && f.Suppressed == nil && f.State != Unchanged && (!ok || f.Severity.Rank() > worst.Rank()) {
 			worst, ok = f.Severity, true
 		}
 	}
@@ -129,29 +133,48 @@ func (r *Report) Worst() (worst Severity, ok bool) {
 
 // Compare sets the state of each finding relative to a former record, and
 // lists what is gone: only what was looked for again. A rule that was skipped,
-// or that withheld something, turns nothing green.
+// or that withheld something, turns nothing green. What was gone in the former
+// record, and is here, is back; so is what was accepted there and is not any more.
+// A proof that has become a failure is new.
 func Compare(before, now *Report) {
-	old := map[string]bool{}
-	for _, f := range before.Findings {
-		old[f.Fingerprint] = true
-	}
-	here := map[string]bool{}
+	gone, stood, here := told(before.Gone), told(before.Findings), told(now.Findings)
+	accepted := told(slices.DeleteFunc(slices.Clone(before.Findings), func(f Finding) bool { return f.Suppressed == nil }))
 	for i := range now.Findings {
 		f := &now.Findings[i]
-		here[f.Fingerprint] = true
-		f.State = New
-		if old[f.Fingerprint] {
+		returns := accepted[f.told()] && f.Suppressed == nil // its exception is over
+		switch {
+		case stood[f.told()] && !returns:
 			f.State = Unchanged
+		case gone[f.told()] || returns:
+			f.State = Back
+		default:
+			f.State = New
 		}
 	}
 	now.Gone = nil
 	looked := now.lookedFor()
 	for _, f := range before.Findings {
-		if f.Kind == Fails && !here[f.Fingerprint] && looked(f) {
+		if f.Kind == Fails && !here[f.told()] && looked(f) {
 			now.Gone = append(now.Gone, f)
 		}
 	}
 	SortFindings(now.Gone)
+}
+
+// tale is what a finding tells, whenever it is told.
+type tale struct {
+	fingerprint string
+	kind        Kind
+}
+
+func (f *Finding) told() tale { return tale{f.Fingerprint, f.Kind} }
+
+func told(fs []Finding) map[tale]bool {
+	out := make(map[tale]bool, len(fs))
+	for i := range fs {
+		out[fs[i].told()] = true
+	}
+	return out
 }
 
 func (r *Report) lookedFor() func(Finding) bool {

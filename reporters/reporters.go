@@ -1,6 +1,7 @@
 // Package reporters wraps those who tell of a report: everyone at once, only
-// what is grave enough, once more after a failure. A wrapper is a reporter
-// itself, so wrappers stack. Each folder below holds one reporter.
+// what is grave enough, what changed since last time, once more after a failure.
+// A wrapper is a reporter itself, so wrappers stack. Each folder below holds one
+// reporter.
 package reporters
 
 import (

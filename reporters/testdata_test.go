@@ -51,11 +51,34 @@ func TestTheCanonicalReportIsARecordThatHoldsEverything(t *testing.T) {
 		has["no owner"] = has["no owner"] || f.Owner == ""
 		has["file"] = has["file"] || f.Location.File != ""
 		has["no file"] = has["no file"] || f.Location.File == ""
+		has["suppressed"] = has["suppressed"] || f.Suppressed != nil
+		has["suggestion"] = has["suggestion"] || f.Suggestion != nil
 		has["hidden characters"] = has["hidden characters"] || audit.Clean(f.Subject.Name) != f.Subject.Name
+	}
+	for _, score := range r.ScoreCard {
+		for _, l := range []audit.Layer{score.Admission, score.Network, score.L7, score.Observability} {
+			has["layer "+string(l.State)] = true
+		}
+	}
+	for _, e := range r.Edges {
+		has["edge "+string(e.State)] = true
+		for _, f := range e.Findings {
+			if !prints[f] {
+				t.Errorf("edge %s → %s names finding %s, which there is not", e.From, e.To, f)
+			}
+		}
+	}
+	for _, x := range r.PolicyCoverage {
+		has["rule "+string(x.Effect)] = true
+		has["rule exercised"] = has["rule exercised"] || x.Exercised
+		has["policy without effect"] = has["policy without effect"] || x.NoEffect
 	}
 	for _, what := range []string{
 		"critical", "high", "medium", "low", "info", "fail", "pass", "new", "unchanged",
-		"ICMP type 0", "no owner", "file", "no file", "hidden characters",
+		"ICMP type 0", "no owner", "file", "no file", "hidden characters", "suppressed", "suggestion",
+		"layer not covered", "layer declared", "layer enforced", "layer proven", "layer contradicted",
+		"edge carried", "edge refused", "edge contradicted", "edge unjudged", "edge unseen",
+		"rule allow", "rule deny", "rule isolate", "rule exercised", "policy without effect",
 	} {
 		if !has[what] {
 			t.Errorf("no finding with: %s", what)

@@ -1,3 +1,0 @@
-package trigger
-
-import _ "github.com/robfig/cron/v3"

@@ -57,6 +57,10 @@ type Auditor struct {
 	Version  string
 	Name     string  // name of the cluster, if the caller knows it better
 	Baseline *Report // compared with, if not nil
+	// Notes are told with every report as problems, such as a store that was
+	// lost; Accepted are exceptions made while it runs. Either may be nil.
+	Notes    func() []string
+	Accepted func(context.Context) ([]Exception, error)
 }
 
 // Audit gathers, checks and reports once. A side that can't be gathered does
@@ -70,18 +74,12 @@ func (a *Auditor) Audit(ctx context.Context, t Trigger) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var engine Engine
-	if s.Inventory != nil {
-		engine = a.compile(s)
-	}
 	if s.Now.IsZero() {
 		s.Now = began
 	}
-	r := Check(s, engine, a.Rules)
-	if a.Suggest != nil && engine != nil {
-		a.Suggest(s, engine, r)
-	}
-	r.Coverage.Problems = append(missing, r.Coverage.Problems...)
+	notes := a.accepted(ctx, s)
+	r := a.check(s)
+	r.Coverage.Problems = slices.Concat(missing, notes, r.Coverage.Problems)
 	if a.Name != "" {
 		r.rename(a.Name)
 	}
@@ -102,11 +100,41 @@ func (a *Auditor) Audit(ctx context.Context, t Trigger) (*Report, error) {
 	return r, nil
 }
 
-// compile makes the engines of the past and of the present. The inventory may
-// be shared, so that it is a copy that gets them.
+// check compiles what is declared and holds the snapshot against the rules.
+func (a *Auditor) check(s *Snapshot) *Report {
+	var engine Engine
+	if s.Inventory != nil {
+		engine = a.compile(s)
+	}
+	r := Check(s, engine, a.Rules)
+	if a.Suggest != nil && engine != nil {
+		a.Suggest(s, engine, r)
+	}
+	return r
+}
+
+// accepted adds the exceptions made while it runs, and returns what is to be
+// told beside what was found.
+func (a *Auditor) accepted(ctx context.Context, s *Snapshot) (notes []string) {
+	if a.Notes != nil {
+		notes = a.Notes()
+	}
+	if a.Accepted == nil {
+		return notes
+	}
+	made, err := a.Accepted(ctx)
+	if err != nil {
+		return append(notes, fmt.Sprintf("exceptions accepted while running are not known: %v", err))
+	}
+	s.Exceptions = slices.Concat(s.Exceptions, made)
+	return notes
+}
+
+// compile makes the engines of the past, as far as flows reach back, and of the
+// present. The inventory may be shared, so that it is a copy that gets them.
 func (a *Auditor) compile(s *Snapshot) Engine {
 	inv := *s.Inventory
-	inv.Past = slices.Clone(inv.Past)
+	inv.Past = slices.Clone(inv.Past[s.unneeded():])
 	for i := range inv.Past {
 		then := inv
 		then.Policies, then.Past = inv.Past[i].Policies, nil
@@ -114,6 +142,24 @@ func (a *Auditor) compile(s *Snapshot) Engine {
 	}
 	s.Inventory = &inv
 	return a.Compile(s.Inventory)
+}
+
+// unneeded is how many of the first epochs had ended before the first flow.
+func (s *Snapshot) unneeded() int {
+	if s.Traffic == nil || len(s.Conversations) == 0 {
+		return len(s.Past)
+	}
+	first := s.Conversations[0].First
+	for i := range s.Conversations {
+		if t := s.Conversations[i].First; t.Before(first) {
+			first = t
+		}
+	}
+	n := 0
+	for n+1 < len(s.Past) && s.Past[n+1].From.Before(first) {
+		n++
+	}
+	return n
 }
 
 // Gather builds the snapshot. The inventory comes first, since the flows are
@@ -151,9 +197,11 @@ func (s *Snapshot) hints() Hints {
 	if s.Inventory == nil {
 		return h
 	}
-	owners := make(map[[2]string]Ref, len(s.Pods))
-	for _, p := range s.Pods {
-		owners[[2]string{p.Namespace, p.Name}] = p.Owner
+	owners := make(map[[2]string]Ref, len(s.Pods)+len(s.GonePods))
+	for _, pods := range [][]Pod{s.GonePods, s.Pods} { // who is there knows better than who went
+		for i := range pods {
+			owners[[2]string{pods[i].Namespace, pods[i].Name}] = pods[i].Owner
+		}
 	}
 	h.Owner = func(ns, pod string) (Ref, bool) {
 		r, ok := owners[[2]string{ns, pod}]
@@ -175,6 +223,9 @@ func (s *Snapshot) hints() Hints {
 		}
 	}
 	s.pastCuts(&h)
+	for _, c := range s.Cuts {
+		h.Cuts = append(h.Cuts, c, Cut{c.At.Add(s.Settle), c.Namespace})
+	}
 	slices.SortFunc(h.Cuts, func(a, b Cut) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Namespace, b.Namespace)) })
 	h.Cuts = slices.Compact(h.Cuts)
 	return h

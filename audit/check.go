@@ -13,7 +13,7 @@ import (
 // inventory.
 func Check(s *Snapshot, engine Engine, rules []*Rule) *Report {
 	s = s.indexed()
-	r := &Report{Schema: Schema, Findings: []Finding{}, Rules: []RuleInfo{}}
+	r := &Report{Schema: Schema, Findings: []Finding{}, Rules: []RuleInfo{}, ScoreCard: []Score{}, PolicyCoverage: []Exercise{}}
 	r.Cluster = s.cluster()
 	r.Coverage = coverage(s, engine)
 	var j *Judgement
@@ -21,23 +21,61 @@ func Check(s *Snapshot, engine Engine, rules []*Rule) *Report {
 		j = Judge(s, engine)
 		r.Coverage.Unjudged = j.Unjudged
 	}
+	pass := Pass{Snapshot: s, Engine: engine, Judgement: j, report: r}
+	var last []*Rule
 	for _, rule := range rules {
 		r.Rules = append(r.Rules, rule.Info())
-		if why := s.lacks(rule.Needs); why != "" {
-			r.Coverage.Skipped[rule.Name] = why
-			continue
+		if rule.Needs&Exceptions != 0 {
+			last = append(last, rule)
+		} else {
+			pass.apply(rule)
 		}
-		rule.Check(&Pass{Snapshot: s, Engine: engine, Judgement: j, rule: rule, report: r})
 	}
+	r.finish(s, 0)
+	found := len(r.Findings)
+	pass.accepted = r.accept(s, rules)
+	for _, rule := range last {
+		pass.apply(rule)
+	}
+	r.finish(s, found)
 	slices.SortFunc(r.Rules, func(a, b RuleInfo) int { return cmp.Compare(a.ID, b.ID) })
-	r.finish(s)
+	SortFindings(r.Findings)
+	r.account(s, engine, j)
 	return r
 }
 
-// finish fills in what is the same for every finding, and orders them.
-func (r *Report) finish(s *Snapshot) {
-	for i := range r.Findings {
-		f := &r.Findings[i]
+// apply applies one rule, or notes why it can't be.
+func (p Pass) apply(rule *Rule) {
+	if why := p.lacks(rule.Needs); why != "" {
+		p.report.Coverage.Skipped[rule.Name] = why
+		return
+	}
+	p.rule = rule
+	rule.Check(&p)
+}
+
+// account adds what is known of what holds: the score card, the policy coverage,
+// and the edges and objects that all of it is about.
+func (r *Report) account(s *Snapshot, engine Engine, j *Judgement) {
+	var outline []RuleOutline
+	o, _ := engine.(Outliner)
+	if o != nil {
+		outline = o.Outline()
+	}
+	r.PolicyCoverage = exercise(outline, j)
+	r.ScoreCard = scoreCard(s, engine, j, r, outline)
+	r.edges(s, j)
+	if o != nil {
+		r.unseen(s, o, engine, outline)
+	}
+	r.name()
+	r.objects(s)
+}
+
+// finish fills in what is the same for every finding from the given one on.
+func (r *Report) finish(s *Snapshot, from int) {
+	for i := range r.Findings[from:] {
+		f := &r.Findings[from+i]
 		f.State = New
 		f.Owner = s.Owner(f.Subject)
 		f.Fingerprint = f.fingerprint(r.Cluster)
@@ -53,18 +91,34 @@ func (r *Report) finish(s *Snapshot) {
 			f.LocatedBy = "manifests"
 		}
 	}
-	SortFindings(r.Findings)
 }
 
 // rename gives the report another cluster name.
 func (r *Report) rename(cluster string) {
+	if r.Cluster == cluster {
+		return
+	}
 	r.Cluster = cluster
+	now := map[string]string{}
 	for i := range r.Findings {
-		r.Findings[i].Fingerprint = r.Findings[i].fingerprint(cluster)
+		f := &r.Findings[i]
+		was := f.Fingerprint
+		f.Fingerprint = f.fingerprint(cluster)
+		now[was] = f.Fingerprint
+	}
+	for i := range r.Edges {
+		fs := r.Edges[i].Findings
+		for n := range fs {
+			fs[n] = now[fs[n]]
+		}
+		slices.Sort(fs)
 	}
 }
 
 func (s *Snapshot) cluster() string {
+	if s.ClusterName != "" {
+		return s.ClusterName
+	}
 	if s.Inventory != nil && s.Inventory.Cluster != "" {
 		return s.Inventory.Cluster
 	}
@@ -129,6 +183,7 @@ func coverage(s *Snapshot, engine Engine) Coverage {
 		c.Flows, c.Lost, c.Folded, c.BadRecords = t.Flows, t.Lost, t.Folded, t.BadRecords
 		c.Conversations = len(t.Conversations)
 		c.LostBy = maps.Clone(t.LostBy)
+		c.Gaps = t.Gaps
 		c.Nodes = append(c.Nodes, t.Nodes...)
 		c.SilentNodes = append(c.SilentNodes, t.SilentNodes...)
 		c.Problems = append(c.Problems, problems(t.Problems)...)

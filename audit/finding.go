@@ -76,7 +76,7 @@ type State string
 const (
 	New       State = "new"
 	Unchanged State = "unchanged"
-	Back      State = "back" // it was gone, and is there again
+	Back      State = "back" // it was gone or accepted, and is there again
 )
 
 // A Finding is one rule not holding for one subject, or proof that it holds.

@@ -18,6 +18,7 @@ type state struct {
 	engine   Engine
 	declared map[Ref][]*Object
 	changed  map[string]bool // namespaces whose policies differ from the state before; "" for all
+	unsure   bool            // something else changed meanwhile, nobody knows when
 }
 
 // A timeline is the states of a history that differ for one namespace. It has
@@ -27,8 +28,8 @@ type timeline []*state
 func newHistory(i *Inventory, now Engine) *history {
 	h := &history{lines: map[string]timeline{}}
 	var before []*Object
-	add := func(from time.Time, policies []*Object, engine Engine) {
-		s := &state{from: from, engine: engine, declared: map[Ref][]*Object{}, changed: differing(before, policies)}
+	add := func(from time.Time, policies []*Object, engine Engine, unsure bool) {
+		s := &state{from: from, engine: engine, unsure: unsure, declared: map[Ref][]*Object{}, changed: differing(before, policies)}
 		for _, o := range policies {
 			s.declared[o.Ref] = append(s.declared[o.Ref], o)
 		}
@@ -39,10 +40,19 @@ func newHistory(i *Inventory, now Engine) *history {
 		before = policies
 	}
 	for _, e := range i.Past {
-		add(e.From, e.Policies, e.Engine)
+		add(e.From, e.Policies, e.Engine, e.Unsure)
 	}
-	add(i.InForce, i.Policies, now)
+	add(i.InForce, i.Policies, now, false)
 	return h
+}
+
+// unsure tells whether a time touches a state by which nothing can be judged.
+func (h *history) unsure(from, to time.Time) bool {
+	all := timeline(h.states)
+	if len(all) == 1 {
+		return false
+	}
+	return slices.ContainsFunc(all[all.at(from):all.at(to)+1], func(s *state) bool { return s.unsure })
 }
 
 // differing names the namespaces of objects that are in one list only; "" for

@@ -62,6 +62,7 @@ const (
 	whyNamed        = "the verdict names a declared policy as allowing, so it may have been another then"
 	whyEdited       = "when the policy was last changed is not known"
 	whyLost         = "flows were lost at an end that does enforce"
+	whyUnsure       = "a policy changed while it could not be watched, nobody knows when"
 	whyIdentity     = "the other end's identity was not known yet"
 	whyNotPolicy    = "dropped for a reason that is not policy"
 	whyAllowed      = "dropped although allowed today, so another state was declared then"
@@ -129,7 +130,7 @@ func Judge(s *Snapshot, engine Engine) *Judgement {
 	j.out.Ends = make([]Judged, 0, len(s.Conversations))
 	for i := range s.Conversations {
 		c := &s.Conversations[i]
-		for _, end := range ends(c) {
+		for _, end := range c.Proves() {
 			j.judge(c, end)
 		}
 	}
@@ -137,9 +138,11 @@ func Judge(s *Snapshot, engine Engine) *Judgement {
 }
 
 func (j *judge) addresses() {
-	for _, p := range j.Pods {
-		for _, ip := range p.IPs {
-			j.inside[ip.String()] = true
+	for _, pods := range [][]Pod{j.Pods, j.GonePods} {
+		for i := range pods {
+			for _, ip := range pods[i].IPs {
+				j.inside[ip.String()] = true
+			}
 		}
 	}
 	for _, n := range j.Inventory.Nodes {
@@ -154,10 +157,10 @@ func (j *judge) addresses() {
 	}
 }
 
-// ends lists the ends of which a conversation proves something. A verdict or a
+// Proves lists the ends of which a conversation proves something. A verdict or a
 // drop speaks for the end that emitted it. What was delivered had passed both
 // ends. What left a pod had passed its egress.
-func ends(c *Conversation) []Direction {
+func (c *Conversation) Proves() []Direction {
 	switch c.Event {
 	case PolicyVerdict, Drop:
 		if c.Direction == Egress || c.Direction == Ingress {
@@ -218,7 +221,7 @@ func pair(v *Judged, state int) pairKey {
 func (j *judge) judge(c *Conversation, end Direction) {
 	v := Judged{Conversation: c, End: end, First: c.FirstOpen, Last: c.LastOpen}
 	subject, other := v.Subject(), v.Other()
-	if c.Opened == 0 || !subject.IsPod() || j.elsewhere(subject) || isNoise(c) {
+	if c.Opened == 0 || !subject.IsPod() || j.elsewhere(subject) || c.IsNoise() {
 		return
 	}
 	if c.Verdict == Dropped && !byPolicy(c.Reason) {
@@ -240,10 +243,14 @@ func (j *judge) judge(c *Conversation, end Direction) {
 	}
 	v.Decision = line[at].engine.Decide(q)
 	switch {
+	case j.past.unsure(c.First, c.Last):
+		j.skip(c, whyUnsure)
 	case !line.same(q, v.Decision.Answer, at, line.at(c.Last)):
 		j.skip(c, whyTooEarly)
 	case v.Decision.Answer == Undetermined:
 		j.skip(c, whyUndetermined)
+	case c.Verdict == Dropped && line[len(line)-1].engine.Decide(q).Answer == Allow:
+		j.skip(c, whyAllowed) // nothing is left to allow, whatever was declared then
 	case c.Verdict == Dropped:
 		j.dropped(v)
 	case v.Decision.Answer == Allow:
@@ -290,10 +297,10 @@ const (
 	ReasonRule    = "POLICY_DENY"
 )
 
-// isNoise tells what no policy means to speak of: multicast and broadcast, and
+// IsNoise tells what no policy means to speak of: multicast and broadcast, and
 // the neighbour discovery and error messages of ICMP, which Cilium lets pass or
 // drops without asking policy.
-func isNoise(c *Conversation) bool {
+func (c *Conversation) IsNoise() bool {
 	for _, p := range []*Peer{&c.From, &c.To} {
 		if p.IP.IsMulticast() || p.IP.IsUnspecified() || p.IP.String() == "255.255.255.255" {
 			return true

@@ -59,6 +59,7 @@ type Coverage struct {
 	Conversations    int               `json:"conversations"`
 	Lost             uint64            `json:"lost"`
 	LostBy           map[string]uint64 `json:"lostBy,omitempty"`
+	Gaps             []Gap             `json:"gaps,omitempty"`   // times for which flows of a node are missing
 	Folded           uint64            `json:"folded,omitempty"` // flows merged into "other" at a cap
 	Nodes            []NodeCoverage    `json:"nodes"`
 	SilentNodes      []string          `json:"silentNodes"`
@@ -111,12 +112,13 @@ type RuleInfo struct {
 	Blind      string   `json:"blind"`
 	DefaultOn  bool     `json:"defaultOn"`
 	References []string `json:"references"`
+	Needs      []string `json:"needs"` // inputs that it rests on: policies, flows, Kyverno
 }
 
 // Info is the rule as data.
 func (r *Rule) Info() RuleInfo {
 	refs := append([]string{}, r.References...)
-	return RuleInfo{r.ID, r.Name, r.Severity, r.Doc.Title, r.Doc.Why, r.Doc.Fix, r.Doc.Blind, !r.Off, refs}
+	return RuleInfo{r.ID, r.Name, r.Severity, r.Doc.Title, r.Doc.Why, r.Doc.Fix, r.Doc.Blind, !r.Off, refs, r.Needs.Names()}
 }
 
 // Worst is the highest severity among failed findings that count: those that
@@ -177,20 +179,45 @@ func told(fs []Finding) map[tale]bool {
 	return out
 }
 
+// enough is the share of flows, in percent, that must have been seen if that
+// something was not seen again is to mean anything.
+const enough = 99
+
+// lookedFor tells of a former finding whether it would have been found again:
+// its rule was applied, withheld nothing, and could see what it rests on.
 func (r *Report) lookedFor() func(Finding) bool {
+	c := &r.Coverage
+	blind := map[string]bool{
+		Flows.String():    len(c.SilentNodes) > 0 || len(c.Gaps) > 0 || c.Lost*100 > (c.Flows+c.Lost)*(100-enough),
+		Policies.String(): slices.ContainsFunc(c.Unreadable, func(u string) bool { return !ofKyverno(u) }),
+		Kyverno.String():  slices.ContainsFunc(c.Unreadable, func(u string) bool { return ofKyverno(u) || ofNamespaces(u) }),
+	}
 	applied := map[string]bool{}
 	for _, i := range r.Rules {
-		_, skipped := r.Coverage.Skipped[i.Name]
-		applied[i.Name] = !skipped && r.Coverage.Withheld[i.Name] == 0
-	}
-	blind := r.Coverage.Lost > 0 || len(r.Coverage.SilentNodes) > 0 || len(r.Coverage.Unreadable) > 0
-	return func(f Finding) bool {
-		if !applied[f.Rule] || blind {
-			return false
+		_, skipped := c.Skipped[i.Name]
+		needs := i.Needs
+		if len(needs) == 0 { // not told: everything
+			needs = (Policies | Flows | Kyverno).Names()
 		}
-		// A finding about a conversation is gone only if its subject was heard of.
-		return f.Direction == "" || f.Peer == nil || !slices.Contains(r.Coverage.Unheard, f.Subject.String())
+		sees := !slices.ContainsFunc(needs, func(n string) bool { return blind[n] })
+		applied[i.Name] = !skipped && sees && c.Withheld[i.Name] == 0
 	}
+	return func(f Finding) bool {
+		// A finding about a conversation is gone only if its subject was heard of.
+		return applied[f.Rule] && (f.Direction == "" || f.Peer == nil || !slices.Contains(c.Unheard, f.Subject.String()))
+	}
+}
+
+// ofKyverno tells whether an unreadable kind says nothing but what Kyverno does.
+func ofKyverno(kind string) bool {
+	kind, _, _ = strings.Cut(kind, ": ")
+	return strings.Contains(kind, "kyverno") || strings.HasSuffix(kind, "wgpolicyk8s.io") || strings.HasSuffix(kind, "openreports.io") ||
+		strings.HasSuffix(kind, "admissionregistration.k8s.io")
+}
+
+// ofNamespaces tells of the kinds that Kyverno's rules speak of beside its own.
+func ofNamespaces(kind string) bool {
+	return strings.HasPrefix(kind, "namespaces") || strings.Contains(kind, "networkpolicies")
 }
 
 // Encode writes the record: indented JSON and a final newline.

@@ -87,6 +87,22 @@ func TestAFindingIsGoneOnlyIfItWasLookedForAgain(t *testing.T) {
 	}
 }
 
+func TestAFindingIsBackOnlyIfItWasGone(t *testing.T) {
+	before := report(finding("flow-drop-gap", "a"), finding("flow-drop-gap", "was proof"))
+	before.Findings[1].Kind = audit.Passes
+	before.Gone = []audit.Finding{finding("flow-drop-gap", "b"), finding("flow-drop-gap", "a")}
+	now := report(finding("flow-drop-gap", "a"), finding("flow-drop-gap", "b"), finding("flow-drop-gap", "c"), finding("flow-drop-gap", "was proof"))
+	audit.Compare(before, now)
+	for i, want := range []audit.State{audit.Unchanged, audit.Back, audit.New, audit.New} {
+		if now.Findings[i].State != want {
+			t.Errorf("%s is %s, want %s", now.Findings[i].Fingerprint, now.Findings[i].State, want)
+		}
+	}
+	if len(now.Gone) != 0 {
+		t.Errorf("a proof, or what was gone before, is gone: %v", now.Gone)
+	}
+}
+
 func TestCoverageIsTheLeastOfWhatWasSeen(t *testing.T) {
 	c := audit.Coverage{Flows: 90, Lost: 10, Nodes: make([]audit.NodeCoverage, 3), SilentNodes: []string{"n"}, Workloads: 10, Unheard: []string{"a"}}
 	if got := c.Percent(); got != 75 {

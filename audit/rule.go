@@ -31,22 +31,27 @@ type Input uint8
 
 // Inputs, to be combined.
 const (
-	Policies Input = 1 << iota // the network policies
-	Flows                      // what Hubble saw
-	Kyverno                    // Kyverno's policies and reports
+	Policies   Input = 1 << iota // the network policies
+	Flows                        // what Hubble saw
+	Kyverno                      // Kyverno's policies and reports
+	Exceptions                   // what exceptions made of the findings of other rules, after which such a rule is applied
 )
 
-func (i Input) String() string {
-	var s []string
+// String names the inputs, with commas between.
+func (i Input) String() string { return strings.Join(i.Names(), ", ") }
+
+// Names names each input.
+func (i Input) Names() []string {
+	s := []string{}
 	for _, x := range []struct {
 		in   Input
 		name string
-	}{{Policies, "policies"}, {Flows, "flows"}, {Kyverno, "Kyverno"}} {
+	}{{Policies, "policies"}, {Flows, "flows"}, {Kyverno, "Kyverno"}, {Exceptions, "exceptions"}} {
 		if i&x.in != 0 {
 			s = append(s, x.name)
 		}
 	}
-	return strings.Join(s, ", ")
+	return s
 }
 
 // A Pass is all that one rule may look at, and its only way to speak.
@@ -56,6 +61,7 @@ type Pass struct {
 	Judgement *Judgement // nil without flows or without an inventory
 	rule      *Rule
 	report    *Report
+	accepted  []*Acceptance
 }
 
 // Report adds a finding. The rule's id, name and severity are filled in.

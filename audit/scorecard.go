@@ -2,11 +2,35 @@ package audit
 
 import "time"
 
-// A Score is what is known of one namespace, layer by layer.
+// A Score is what is known of one namespace, layer by layer. Silence is never
+// proof: each state but the first rests on something that was read or seen.
+//
+// Admission is Kyverno's matter. Not covered: no policy of Kyverno is certain to
+// match the namespace. Declared: some do, but all only audit, or nothing shows
+// that they are asked at admission. Enforced: one enforces, and a webhook of
+// Kyverno asks it. Proven: reports say that resources of the namespace pass what
+// enforces, and none fails. Contradicted: a resource fails a policy that
+// enforces, or what a policy is to generate is not there.
+//
+// Network is layers 3 and 4. Not covered: no policy isolates any pod. Declared:
+// some does. Enforced: the network's verdicts name a policy or drop by policy.
+// Proven: a denial was seen dropping, or every connection that an isolated pod
+// was seen to make or get was allowed by a rule, at ends whose verdicts show that
+// they enforce; and nothing speaks against it. Contradicted: a finding of an
+// enforce- rule. To accept such a finding does not make the layer hold.
+//
+// L7 is what a proxy decides. Not covered: no rule of that layer is declared.
+// Declared: some is. Enforced: the proxy took part in connections. Proven: the
+// proxy was seen refusing. Contradicted: a finding of high severity of an l7- rule.
+//
+// Observability is whether any of this could be seen. Not covered: nothing of the
+// namespace was heard. Enforced: something was, or flows were lost. Proven: all
+// its workloads were heard, all nodes answered and nothing was lost.
 type Score struct {
 	Namespace     string `json:"namespace"`
 	Owner         string `json:"owner,omitempty"`
 	System        bool   `json:"system,omitempty"`
+	Workloads     int    `json:"workloads"` // with pods that policy can isolate
 	Admission     Layer  `json:"admission"`
 	Network       Layer  `json:"network"` // layers 3 and 4
 	L7            Layer  `json:"l7"`
@@ -32,60 +56,3 @@ const (
 	ProvenOK   LayerState = "proven"      // seen refusing what is denied, and carrying only what is allowed
 	Disproved  LayerState = "contradicted"
 )
-
-// An Exercise says whether real traffic has used one rule of one policy.
-type Exercise struct {
-	PolicyRef
-	Effect        string    `json:"effect"` // allow, deny or isolate
-	Exercised     bool      `json:"exercised"`
-	Conversations int       `json:"conversations"`
-	Connections   uint64    `json:"connections"`
-	Last          time.Time `json:"last,omitzero"`
-	By            []string  `json:"by,omitempty"` // some of the conversations: from, to, port
-}
-
-// An Edge is all that was seen, or is declared, between two workloads on one port.
-type Edge struct {
-	From        Ref       `json:"from"`
-	To          Ref       `json:"to"`
-	Protocol    Protocol  `json:"protocol"`
-	Port        uint16    `json:"port"`
-	State       EdgeState `json:"state"`
-	Egress      EdgeEnd   `json:"egress"`
-	Ingress     EdgeEnd   `json:"ingress"`
-	Connections uint64    `json:"connections,omitempty"`
-	Flows       uint64    `json:"flows,omitempty"`
-	First       time.Time `json:"first,omitzero"`
-	Last        time.Time `json:"last,omitzero"`
-	Samples     []Sample  `json:"samples,omitempty"`
-	Findings    []string  `json:"findings,omitempty"` // fingerprints
-}
-
-// EdgeState is what becomes of a connection.
-type EdgeState string
-
-// States of an edge.
-const (
-	EdgeCarried      EdgeState = "carried"      // allowed, and carried
-	EdgeRefused      EdgeState = "refused"      // denied, and dropped
-	EdgeContradicted EdgeState = "contradicted" // denied, and carried
-	EdgeUnjudged     EdgeState = "unjudged"     // carried, and held against nothing
-	EdgeUnseen       EdgeState = "unseen"       // allowed by a rule that names both ends, and never seen
-)
-
-// An EdgeEnd is what one end decides.
-type EdgeEnd struct {
-	Answer   Answer      `json:"answer,omitempty"` // "" if it has no say: no pod of ours
-	Reason   Reason      `json:"reason,omitempty"`
-	Policies []PolicyRef `json:"policies,omitempty"`
-	Outcome  Outcome     `json:"outcome,omitempty"`
-}
-
-// Declared is an object as it was declared, without status and managed fields.
-// Of objects that are not policies only the metadata is kept.
-type Declared struct {
-	Ref
-	APIVersion string         `json:"apiVersion"`
-	Source     Source         `json:"source,omitzero"`
-	Manifest   map[string]any `json:"manifest"`
-}

@@ -16,40 +16,12 @@ type Snapshot struct {
 
 // Options are what an operator may set about judging.
 type Options struct {
+	ClusterName      string        // of the cluster, if the operator knows it better
 	Settle           time.Duration // after a change, flows contradict nothing for this long
 	SystemNamespaces []string      // whose coverage is the platform's matter
 	OwnerKeys        []string      // labels and annotations that name an owner, first match wins
 	Exceptions       []Exception   // findings that are accepted
 	Now              time.Time     // against which exceptions expire; when the run began if zero
-}
-
-// Owner finds who must act on what is about ref: by the labels and annotations
-// of the object, then by those of its namespace. "" means nobody is named.
-func (s *Snapshot) Owner(ref Ref) string {
-	if w := s.Workload(ref); w != nil {
-		if o := s.ownerIn(w.Labels, w.Annotations); o != "" {
-			return o
-		}
-	}
-	ns := ref.Namespace
-	if ref.Kind == "Namespace" {
-		ns = ref.Name
-	}
-	if n := s.Namespace(ns); n != nil {
-		return s.ownerIn(n.Labels, n.Annotations)
-	}
-	return ""
-}
-
-func (s *Snapshot) ownerIn(maps ...map[string]string) string {
-	for _, k := range s.OwnerKeys {
-		for _, m := range maps {
-			if v := m[k]; v != "" {
-				return v
-			}
-		}
-	}
-	return ""
 }
 
 // IsSystem tells whether a namespace is the platform's own.

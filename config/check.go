@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// secret matches what Slack's tokens and webhooks look like.
-var secret = regexp.MustCompile(`(?i)xox[a-z.]|xapp-|hooks\.slack`)
+// secret matches what tokens of Slack and GitHub, and webhooks, look like.
+var secret = regexp.MustCompile(`(?i)xox[a-z.]|xapp-|hooks\.slack|\bgh[pousr]_[a-z0-9]{8}|\bgithub_pat_`)
 
 // secretFile takes a path. People do put the token itself there; no error
 // shows the value of such a key, whatever it is.
@@ -56,16 +56,8 @@ func (d *decoder) check(c *Config) {
 			d.errorf(on.Line, "rules.on has %s, which rules.off has in line %d", quote(on.Value), c.Rules.Off[i].Line)
 		}
 	}
-	s := c.Slack
-	switch {
-	case s.TokenFile != "" && s.WebhookFile != "":
-		d.errorf(max(d.lines["slack.tokenFile"], d.lines["slack.webhookFile"]), "slack: both tokenFile and webhookFile are set, expected one of them")
-	case s.TokenFile != "" && s.Channel == "":
-		d.errorf(d.lines["slack.tokenFile"], "slack: tokenFile is set but channel is not, expected a channel ID such as C0123456789\n"+
-			"write a name that begins with # in quotes, or YAML takes it for a comment: channel: \"#security\"")
-	case s.WebhookFile != "" && s.Channel != "":
-		d.errorf(d.lines["slack.channel"], "slack: channel is set with webhookFile, expected none: the webhook decides the channel")
-	case s.Channel != "" && !s.Enabled():
-		d.errorf(d.lines["slack.channel"], "slack: channel is set but nothing would be sent, expected tokenFile too")
-	}
+	d.checkSlack(&c.Slack)
+	d.checkWatch(&c.Watch)
+	d.checkExceptions(c.Exceptions)
+	d.checkUpload(&c.Upload)
 }

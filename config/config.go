@@ -48,6 +48,12 @@ type Config struct {
 	Rules            Rules
 	Hubble           Hubble
 	Slack            Slack
+	Watch            Watch
+	Store            Store
+	Exceptions       []Exception
+	Upload           Upload
+	Sarif            Sarif
+	Openreports      Openreports
 }
 
 // Owner says how the owner of an object is found.
@@ -81,19 +87,6 @@ type TLS struct {
 
 // Enabled tells whether the connection is to be encrypted.
 func (t TLS) Enabled() bool { return t != TLS{} }
-
-// Slack says where the digest goes: by bot token to a channel, or by an
-// incoming webhook to the channel that the webhook belongs to.
-type Slack struct {
-	Channel     string
-	TokenFile   string
-	WebhookFile string
-	MinSeverity string
-	Quiet       bool
-}
-
-// Enabled tells whether anything is to be sent.
-func (s Slack) Enabled() bool { return s.TokenFile != "" || s.WebhookFile != "" }
 
 // At says where a line of the configuration is, to begin an error with.
 func (c *Config) At(line int) string {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +27,7 @@ func (d *decoder) config(root *yaml.Node, c *Config) {
 		"kind":             d.exactly(Kind),
 		"cluster":          d.text(&c.Cluster),
 		"failOn":           d.oneOf(&c.FailOn, "low", "medium", "high", "critical"),
-		"requireCoverage":  d.percent(&c.RequireCoverage),
+		"requireCoverage":  d.whole(&c.RequireCoverage, 0, 100),
 		"settle":           d.duration(&c.Settle),
 		"owner":            d.section(fields{"keys": d.list(&c.Owner.Keys)}),
 		"systemNamespaces": d.list(&c.SystemNamespaces),
@@ -42,13 +41,13 @@ func (d *decoder) config(root *yaml.Node, c *Config) {
 				"serverName": d.text(&c.Hubble.TLS.ServerName),
 			}),
 		}),
-		"slack": d.section(fields{
-			"channel":     d.text(&c.Slack.Channel),
-			"tokenFile":   d.secretFile(&c.Slack.TokenFile),
-			"webhookFile": d.secretFile(&c.Slack.WebhookFile),
-			"minSeverity": d.oneOf(&c.Slack.MinSeverity, "info", "low", "medium", "high", "critical"),
-			"quiet":       d.boolean(&c.Slack.Quiet),
-		}),
+		"slack":       d.slack(&c.Slack),
+		"watch":       d.watch(&c.Watch),
+		"store":       d.section(fields{"url": d.storeURL(&c.Store.URL)}),
+		"exceptions":  d.exceptions(&c.Exceptions),
+		"upload":      d.upload(&c.Upload),
+		"sarif":       d.sarif(&c.Sarif),
+		"openreports": d.section(fields{"enabled": d.boolean(&c.Openreports.Enabled)}),
 	})
 	for _, key := range []string{"apiVersion", "kind"} {
 		if root.Kind == yaml.MappingNode && d.lines[key] == 0 {
@@ -163,22 +162,6 @@ func (d *decoder) boolean(to *bool) func(string, *yaml.Node) {
 		default:
 			*to = strings.EqualFold(s, "true")
 		}
-	}
-}
-
-func (d *decoder) percent(to *int) func(string, *yaml.Node) {
-	return func(path string, n *yaml.Node) {
-		const expected = "a whole number from 0 to 100"
-		s, ok := d.scalar(path, n, expected)
-		if !ok {
-			return
-		}
-		p, err := strconv.Atoi(s)
-		if err != nil || p < 0 || p > 100 {
-			d.errorf(n.Line, "%s is %s, expected %s", path, quote(s), expected)
-			return
-		}
-		*to = p
 	}
 }
 

@@ -28,7 +28,14 @@ func TestNoFileGivesTheDefaults(t *testing.T) {
 			"gatekeeper-system", "gke-managed-system", "gmp-system", "local-path-storage",
 		},
 		Rules: config.Rules{Off: []config.Name{}, On: []config.Name{}},
-		Slack: config.Slack{MinSeverity: "medium"},
+		Slack: config.Slack{MinSeverity: "medium", Routes: []config.Route{}, PerHour: 20, AllowedUsers: []string{}},
+		Watch: config.Watch{
+			Schedule: "@every 15m", Quiet: 30 * time.Second, Limit: 5 * time.Minute, Window: 24 * time.Hour, Retention: 720 * time.Hour,
+			Listen: ":8080", LeaderElection: config.LeaderElection{Name: "segproof"},
+		},
+		Exceptions: []config.Exception{},
+		Upload:     config.Upload{Github: config.Github{API: "https://api.github.com"}},
+		Sarif:      config.Sarif{Parts: 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -36,7 +36,42 @@ func TestEveryKeyOfAGoodFileReplacesItsDefault(t *testing.T) {
 				ServerName: "*.hubble-relay.cilium.io",
 			},
 		},
-		Slack: config.Slack{Channel: "#segmentation", TokenFile: "/etc/segproof/slack/token", MinSeverity: "low", Quiet: true},
+		Slack: config.Slack{
+			Channel: "#segmentation", TokenFile: "/etc/segproof/slack/token", AppTokenFile: "/etc/segproof/slack/app-token", MinSeverity: "low", Quiet: true,
+			Routes: []config.Route{
+				{Owner: "payments", MinSeverity: "high", Channel: "C0000000001", Line: 30},
+				{Namespace: "shop-*", NamespaceLabel: config.Label{Key: "tier", Value: "web"}, Channel: "#shop", Line: 33},
+			},
+			QuietHours: config.QuietHours{From: "22:00", To: "07:00", TimeZone: "Europe/Berlin"},
+			PerHour:    5, DigestChannel: "C0000000002", AllowedUsers: []string{"U0123456789"},
+		},
+		Watch: config.Watch{
+			Schedule: "0 6 * * *", TimeZone: "Europe/Berlin", Quiet: time.Minute, Limit: 10 * time.Minute,
+			Window: 48 * time.Hour, Retention: 1440 * time.Hour, Listen: "127.0.0.1:9090",
+			LeaderElection: config.LeaderElection{Enabled: true, Namespace: "segproof", Name: "segproof-prod"},
+		},
+		Store: config.Store{URL: "postgres://segproof@db.segproof.svc/segproof?passfile=/etc/segproof/pgpass"},
+		Exceptions: []config.Exception{
+			{
+				Rule: "flow-drop-gap", Subject: config.Subject{Kind: "Deployment", Namespace: "shop", Name: "web"},
+				Reason: "known until the move", Expires: time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC), Line: 51,
+			},
+			{
+				Fingerprint: "37ba4a892ec37907dda79610be1f5d18", Reason: "accepted in CHG-1234",
+				Expires: time.Date(2027, 1, 31, 17, 0, 0, 0, time.UTC), Line: 55,
+			},
+		},
+		Upload: config.Upload{
+			Github: config.Github{
+				Repository: "acme/clusters", Ref: "refs/heads/main", Commit: "0123456789abcdef0123456789abcdef01234567",
+				TokenFile: "/etc/segproof/github/token", API: "https://github.acme.example/api/v3", Category: "prod-eu-1",
+			},
+			Defectdojo: config.Defectdojo{
+				URL: "https://dojo.acme.example", Product: "Clusters", Engagement: "Segmentation", Test: "prod-eu-1", TokenFile: "/etc/segproof/dojo/key",
+			},
+		},
+		Sarif:       config.Sarif{EvidenceDir: "evidence", Parts: 3, IncludeSuppressed: true, SourceRoot: "/src"},
+		Openreports: config.Openreports{Enabled: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -55,7 +90,8 @@ func TestEveryKeyOfAGoodFileReplacesItsDefault(t *testing.T) {
 	}
 }
 
-const topKeys = "apiVersion, cluster, failOn, hubble, kind, owner, requireCoverage, rules, settle, slack, systemNamespaces"
+const topKeys = "apiVersion, cluster, exceptions, failOn, hubble, kind, openreports, owner, requireCoverage, rules, sarif, settle, slack, " +
+	"store, systemNamespaces, upload, watch"
 
 // mistakes are the files testdata/bad-*.yaml and the whole error of each.
 var mistakes = map[string]string{
@@ -77,7 +113,7 @@ var mistakes = map[string]string{
 	"list-item":         `config.yaml:5: systemNamespaces[1] is a mapping, expected text`,
 	"list":              `config.yaml:4: owner.keys is the text "team", expected a list`,
 	"merge": `config.yaml:6: unknown key "<<" in slack, ` +
-		`expected one of channel, minSeverity, quiet, tokenFile, webhookFile`,
+		`expected one of allowedUsers, appTokenFile, channel, digestChannel, minSeverity, perHour, quiet, quietHours, routes, tokenFile, webhookFile`,
 	"min-severity": `config.yaml:4: slack.minSeverity is "High", expected info, low, medium, high or critical`,
 	"no-channel": `config.yaml:5: slack: tokenFile is set but channel is not, expected a channel ID such as C0123456789
 write a name that begins with # in quotes, or YAML takes it for a comment: channel: "#security"`,
@@ -103,8 +139,40 @@ config.yaml:6: unknown key "chanel" in slack; did you mean "channel"?`,
 	"unknown-key":     `config.yaml:7: unknown key "chanel" in slack; did you mean "channel"?`,
 	"unknown-section": `config.yaml:3: unknown key "slak"; did you mean "slack"?`,
 	"version":         `config.yaml:1: apiVersion is "segproof.dev/v2", expected segproof.dev/v1`,
-	"webhook-channel": `config.yaml:4: slack: channel is set with webhookFile, expected none: the webhook decides the channel`,
-	"webhook":         `config.yaml:4: slack.webhookFile is a path to a file that holds it; do not put the token into the configuration`,
+	"app-token":       `config.yaml:6: slack.appTokenFile is a path to a file that holds it; do not put the token into the configuration`,
+	"dojo": `config.yaml:5: upload.defectdojo: url is set but product is not
+config.yaml:5: upload.defectdojo: url is set but engagement is not
+config.yaml:5: upload.defectdojo: url is set but tokenFile is not`,
+	"dojo-alone":            `config.yaml:5: upload.defectdojo: tokenFile is set but nothing would be uploaded, expected url too`,
+	"dojo-user":             `config.yaml:5: upload.defectdojo.url holds a user or a password, expected tokenFile for it`,
+	"exception-date":        `config.yaml:4: exceptions[0].expires is "tomorrow", expected a date such as 2027-01-31, or with a time as in 2027-01-31T18:00:00Z`,
+	"exception-everything":  `config.yaml:4: exceptions[0] accepts every finding, expected at least one of rule, fingerprint and subject`,
+	"exception-fingerprint": `config.yaml:4: exceptions[0].fingerprint is "37ba", expected 32 hexadecimal digits, as a report shows them`,
+	"exception-item":        `config.yaml:4: exceptions[0] is the text "flow-drop-gap", expected keys: expires, fingerprint, reason, rule, subject`,
+	"exception-key":         `config.yaml:6: unknown key "namespace" in exceptions[0], expected one of expires, fingerprint, reason, rule, subject`,
+	"exception-reason":      `config.yaml:4: exceptions[0]: reason is missing, expected why the findings are accepted`,
+	"github-alone":          `config.yaml:5: upload.github: tokenFile is set but nothing would be uploaded, expected repository too`,
+	"github-api":            `config.yaml:5: upload.github.api is "http://github.acme.example", expected https://…`,
+	"github-repository":     `config.yaml:5: upload.github.repository is "https://github.com/acme/clusters", expected owner/name`,
+	"github-token":          `config.yaml:5: upload.github: repository is set but tokenFile is not`,
+	"lease":                 `config.yaml:6: watch.leaderElection: name is empty, expected that of the Lease`,
+	"limit":                 `config.yaml:4: watch: limit is less than quiet, expected at least as long`,
+	"listen":                `config.yaml:4: watch.listen is "8080", expected host:port or :port`,
+	"parts":                 `config.yaml:4: sarif.parts is "21", expected a whole number from 1 to 20`,
+	"per-hour":              `config.yaml:4: slack.perHour is "0", expected a whole number from 1 to 1000`,
+	"quiet-hours":           `config.yaml:5: slack.quietHours: only one of from and to is set, expected both or neither`,
+	"quiet-hours-time":      `config.yaml:5: slack.quietHours.from is "10pm", expected a time of day such as "22:00", in quotes`,
+	"retention":             `config.yaml:4: watch: retention is less than window, expected at least as long`,
+	"route":                 `config.yaml:7: slack.routes[0]: channel is missing, expected where to send to`,
+	"route-glob":            `config.yaml:5: slack.routes[0].namespace is "[a", expected a pattern such as payments-*`,
+	"route-webhook":         `config.yaml:6: slack: routes is set but tokenFile is not: a webhook has one channel and no buttons`,
+	"schedule":              `config.yaml:4: watch.schedule is empty, expected a schedule such as "@every 15m" or "0 6 * * *"`,
+	"store-password":        `config.yaml:4: store.url holds a password; write it into a file and name that: postgres://…?passfile=/path`,
+	"store-url":             `config.yaml:4: store.url: expected sqlite:PATH or postgres://…`,
+	"time-zone":             `config.yaml:4: watch.timeZone is "Mars/Olympus", expected the name of a time zone such as Europe/Berlin`,
+	"window":                `config.yaml:4: watch.window is "0s", expected a time in which traffic can be seen`,
+	"webhook-channel":       `config.yaml:4: slack: channel is set with webhookFile, expected none: the webhook decides the channel`,
+	"webhook":               `config.yaml:4: slack.webhookFile is a path to a file that holds it; do not put the token into the configuration`,
 }
 
 func TestAMistakeNamesFileLineAndWhatWasExpected(t *testing.T) {

@@ -12,7 +12,7 @@ func (r Rule) Subsumes(o Rule) bool {
 	switch {
 	case r.direction != o.direction || r.verdict != o.verdict || r.order != o.order:
 		return false
-	case r.doubt != "" || o.doubt != "" || r.refuses || o.refuses || r.nobody || o.nobody:
+	case r.doubt != "" || o.doubt != "" || r.refuses || o.refuses || r.nobody || o.nobody || len(r.requires) > 0:
 		return false
 	case len(r.peers) > 0 && len(o.peers) == 0:
 		return false

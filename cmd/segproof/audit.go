@@ -36,7 +36,10 @@ alone never reach for a cluster.`,
   kustomize build overlays/prod | segproof audit --manifests -
 
   # in CI: only what is new counts, and silence is not enough
-  segproof audit --manifests objects.yaml --flows flows.jsonl --baseline last.json --require-coverage 90`,
+  segproof audit --manifests objects.yaml --flows flows.jsonl --baseline last.json --require-coverage 90
+
+  # for an assessor: grouped by the controls of NIST SP 800-53
+  segproof audit --manifests objects.yaml --flows flows.jsonl --framework nist`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runAudit(c, s, &f) },
 	}

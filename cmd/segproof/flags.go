@@ -25,30 +25,37 @@ type inputFlags struct {
 }
 
 func (f *inputFlags) add(fs *pflag.FlagSet) {
+	f.addLive(fs)
+	fs.StringArrayVar(&f.manifests, "manifests", nil, "YAML files or folders that declare the objects; several `PATH`s may follow; - is standard input")
+	fs.StringArrayVar(&f.flows, "flows", nil, "Hubble's JSON lines, plain or gzip; several `FILE`s may follow; - is standard input")
+	fs.Var(&f.listen, "for", "how long to keep listening to Hubble, such as 5m")
+}
+
+// addLive are those of what is live.
+func (f *inputFlags) addLive(fs *pflag.FlagSet) {
 	fs.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` of the cluster to read (default: in a cluster its own, else as kubectl)")
 	fs.StringVar(&f.context, "context", "", "`NAME` of the kubeconfig context")
 	fs.StringVar(&f.cluster, "cluster", "", "`NAME` of the cluster in every finding (default: what Hubble or the context calls it)")
-	fs.StringArrayVar(&f.manifests, "manifests", nil, "YAML files or folders that declare the objects; several `PATH`s may follow; - is standard input")
-	fs.StringArrayVar(&f.flows, "flows", nil, "Hubble's JSON lines, plain or gzip; several `FILE`s may follow; - is standard input")
 	fs.StringVar(&f.hubble, "hubble", "", "Hubble Relay or agent: host:port or unix:///path (`ADDR`)")
 	fs.StringVar(&f.tlsCA, "hubble-tls-ca", "", "CA certificate `FILE` that Hubble's is checked against; turns TLS on")
 	fs.StringVar(&f.tlsCert, "hubble-tls-cert", "", "client certificate `FILE`, for mutual TLS")
 	fs.StringVar(&f.tlsKey, "hubble-tls-key", "", "client key `FILE`, for mutual TLS")
 	fs.StringVar(&f.tlsServerName, "hubble-tls-server-name", "", "server `NAME` expected in Hubble's certificate")
 	fs.Var(&f.since, "since", "how far back to ask Hubble, such as 30m or 1h")
-	fs.Var(&f.listen, "for", "how long to keep listening to Hubble, such as 5m")
 }
 
 // outputFlags say who is told.
 type outputFlags struct {
 	json, sarif, config    string
+	framework              string
 	dryRun, quiet, verbose bool
 }
 
 func (f *outputFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.json, "json", "", "write the record to `FILE` (- is standard output)")
 	fs.StringVar(&f.sarif, "sarif", "", "write SARIF 2.1.0 to `FILE` (- is standard output)")
-	fs.StringVar(&f.config, "config", "", "configuration `FILE`: owners, rules, Slack")
+	fs.StringVar(&f.config, "config", "", "configuration `FILE`: owners, rules, exceptions, Slack")
+	fs.StringVar(&f.framework, "framework", "", "group the report by the controls of a `FRAMEWORK`: "+frameworkKeys())
 	fs.BoolVar(&f.dryRun, "dry-run", false, "print the Slack message as JSON instead of sending it")
 	fs.BoolVar(&f.quiet, "quiet", false, "no progress on standard error")
 	fs.BoolVar(&f.verbose, "verbose", false, "log what is done to standard error")

@@ -196,9 +196,13 @@ func (o *observer) ServerStatus(context.Context, *observerpb.ServerStatusRequest
 	return &observerpb.ServerStatusResponse{NumFlows: uint64(len(o.records)), Version: "1.20.2"}, nil
 }
 
+// serveFlows serves the flows of a recording, or none.
 func serveFlows(t *testing.T, name string) (address string) {
 	t.Helper()
 	o := &observer{}
+	if name == "" {
+		return serveObserver(t, o)
+	}
 	lines := bufio.NewScanner(bytes.NewReader(recorded(t, name, "flows.jsonl")))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -208,6 +212,11 @@ func serveFlows(t *testing.T, name string) (address string) {
 		}
 		o.records = append(o.records, &r)
 	}
+	return serveObserver(t, o)
+}
+
+func serveObserver(t *testing.T, o *observer) (address string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -126,6 +126,12 @@ func bytesOf(t *testing.T, r *audit.Report) []byte {
 			f.Policies[n].Location = audit.Source{}
 		}
 	}
+	for i := range r.PolicyCoverage {
+		r.PolicyCoverage[i].Location = audit.Source{}
+	}
+	for i := range r.Objects {
+		r.Objects[i].Source = audit.Source{}
+	}
 	var b bytes.Buffer
 	if err := audit.Encode(&b, r); err != nil {
 		t.Fatal(err)

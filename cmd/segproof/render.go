@@ -17,6 +17,7 @@ func newRender(s streams) *cobra.Command {
 		Long:  "Render reads the record that --json wrote (- is standard input) and reports it again, without an audit.",
 		Example: `  segproof render report.json
   segproof render report.json --sarif segproof.sarif
+  segproof render report.json --framework cis
   segproof render report.json --config segproof.yaml --dry-run`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +34,13 @@ func loadConfig(path string) (*config.Config, error) {
 // ruleNames checks the names of rules in a configuration against the rules
 // there are.
 func ruleNames(cfg *config.Config) error {
-	for _, n := range slices.Concat(cfg.Rules.Off, cfg.Rules.On) {
+	names := slices.Concat(cfg.Rules.Off, cfg.Rules.On)
+	for _, e := range cfg.Exceptions {
+		if e.Rule != "" && e.Rule != "*" {
+			names = append(names, config.Name{Value: e.Rule, Line: e.Line})
+		}
+	}
+	for _, n := range names {
 		if _, err := choose([]string{n.Value}); err != nil {
 			return usage("%s: %w", cfg.At(n.Line), errors.Unwrap(err))
 		}
@@ -59,17 +66,31 @@ func newAuditor(cfg *config.Config) *audit.Auditor {
 	return &audit.Auditor{
 		Compile: func(i *audit.Inventory) audit.Engine { return policy.Compile(i, policy.Options{}) },
 		Rules:   chosenRules(cfg),
-		Options: audit.Options{Settle: cfg.Settle, SystemNamespaces: cfg.SystemNamespaces, OwnerKeys: cfg.Owner.Keys},
+		Options: audit.Options{
+			ClusterName: cfg.Cluster, Settle: cfg.Settle, SystemNamespaces: cfg.SystemNamespaces, OwnerKeys: cfg.Owner.Keys,
+			Exceptions: exceptions(cfg),
+		},
 		Version: version(),
 		Name:    cfg.Cluster,
 	}
+}
+
+// exceptions are those of the configuration.
+func exceptions(cfg *config.Config) []audit.Exception {
+	var out []audit.Exception
+	for _, e := range cfg.Exceptions {
+		out = append(out, audit.Exception{
+			Rule: e.Rule, Fingerprint: e.Fingerprint, Subject: audit.Ref(e.Subject), Reason: e.Reason, Expires: e.Expires, From: cfg.At(e.Line),
+		})
+	}
+	return out
 }
 
 // wireAuditor builds the auditor and its two neighbours.
 func wireAuditor(s streams, cfg *config.Config, f *inputFlags, p *progress) (*audit.Auditor, error) {
 	a := newAuditor(cfg)
 	if f.cluster != "" {
-		a.Name = f.cluster
+		a.Name, a.Options.ClusterName = f.cluster, f.cluster
 	}
 	if slices.Contains(f.manifests, "-") && slices.Contains(f.flows, "-") {
 		return nil, usage("--manifests - and --flows - both want standard input\ngive one of them as a file")
@@ -120,19 +141,18 @@ func wireNetwork(s streams, cfg *config.Config, f *inputFlags, p *progress) (aud
 	case address == "":
 		return nil, nil
 	}
-	tls := cfg.Hubble.TLS
-	for _, o := range []struct {
-		to   *string
-		flag string
-	}{{&tls.CA, f.tlsCA}, {&tls.Cert, f.tlsCert}, {&tls.Key, f.tlsKey}, {&tls.ServerName, f.tlsServerName}} {
-		if o.flag != "" {
-			*o.to = o.flag
-		}
-	}
 	return stepNetwork{p, "reading flows from " + address, &flows.Hubble{
 		Address: address, Since: time.Duration(f.since), For: time.Duration(f.listen), Log: newLog(s.err, false),
-		TLS: flows.TLSOptions{CA: tls.CA, Cert: tls.Cert, Key: tls.Key, ServerName: tls.ServerName},
+		TLS: f.tls(cfg.Hubble.TLS),
 	}}, nil
+}
+
+// tls is what the configuration says of TLS, unless flags say otherwise.
+func (f *inputFlags) tls(tls config.TLS) flows.TLSOptions {
+	return flows.TLSOptions{
+		CA: cmp.Or(f.tlsCA, tls.CA), Cert: cmp.Or(f.tlsCert, tls.Cert),
+		Key: cmp.Or(f.tlsKey, tls.Key), ServerName: cmp.Or(f.tlsServerName, tls.ServerName),
+	}
 }
 
 // wireReporters builds everyone who is told. Text goes to standard output
@@ -162,7 +182,11 @@ func wireReporters(s streams, cfg *config.Config, f *outputFlags, baseline bool,
 		}
 		to = append(to, r)
 	}
-	return stepReporter{p, reporters.All(to...)}, nil
+	all, err := wireFramework(f.framework, reporters.All(to...))
+	if err != nil {
+		return nil, err
+	}
+	return stepReporter{p, all}, nil
 }
 
 func wireSlack(s streams, cfg *config.Config, dryRun bool) (audit.Reporter, error) {

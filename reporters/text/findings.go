@@ -78,7 +78,7 @@ func (p *page) layout(fs []audit.Finding) layout {
 	}
 	for _, f := range fs {
 		l.subject = max(l.subject, columns(subject(f)))
-		l.owner = max(l.owner, columns(audit.Clean(f.Owner)), len("OWNER"))
+		l.owner = max(l.owner, columns(ownerOf(f.Owner)), len("OWNER"))
 	}
 	l.subject = min(l.subject, p.width*3/10)
 	l.owner = min(l.owner, 16)
@@ -87,6 +87,9 @@ func (p *page) layout(fs []audit.Finding) layout {
 	}
 	return l
 }
+
+// ownerOf is who must act, or that nobody is named.
+func ownerOf(owner string) string { return cmp.Or(audit.Clean(owner), "(no owner)") }
 
 func subject(f audit.Finding) string { return audit.Clean(f.Subject.String()) }
 
@@ -149,7 +152,7 @@ func (p *page) row(l layout, f audit.Finding, notes []note) {
 	var owner []string
 	if l.owner > 0 {
 		what -= l.owner + 2
-		owner = wrap(cmp.Or(audit.Clean(f.Owner), "-"), l.owner)
+		owner = wrap(ownerOf(f.Owner), l.owner)
 	}
 	message := wrap(audit.Clean(f.Message), what)
 	var right []string

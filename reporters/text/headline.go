@@ -8,8 +8,12 @@ import (
 	"github.com/segproof/segproof/audit"
 )
 
-// headline says what was found and, in the same breath, what was not seen.
-func (p *page) headline(r *audit.Report, fails, passes []audit.Finding) {
+// tallies are the findings by what becomes of them.
+type tallies struct{ fails, passes, suppressed []audit.Finding }
+
+// headline says how it stands, what was found and, in the same breath, what was
+// not seen.
+func (p *page) headline(r *audit.Report, t tallies) {
 	about := []string{"cluster " + audit.Clean(r.Cluster)}
 	if !r.Run.Ended.IsZero() {
 		about = append(about, r.Run.Ended.UTC().Format("2006-01-02 15:04:05Z"))
@@ -23,16 +27,22 @@ func (p *page) headline(r *audit.Report, fails, passes []audit.Finding) {
 	p.para("segproof  ", "          ", strings.Join(about, ", "))
 	p.WriteByte('\n')
 
+	if s := standing(r.ScoreCard); s != "" {
+		p.para("Network: ", "         ", s)
+	}
 	blind := blindSpots(&r.Coverage)
-	found := p.tally(fails)
-	if len(fails) == 0 && len(blind) > 0 {
+	found := p.tally(t.fails)
+	if len(t.fails) == 0 && len(blind) > 0 {
 		found += " in what was seen"
 	}
 	if p.marks {
-		found += "; " + fresh(fails, r.Gone)
+		found += "; " + fresh(t.fails, r.Gone)
 	}
-	if len(passes) > 0 {
-		found += "; " + number(len(passes)) + " proven"
+	if len(t.suppressed) > 0 {
+		found += "; " + number(len(t.suppressed)) + " suppressed"
+	}
+	if len(t.passes) > 0 {
+		found += "; " + number(len(t.passes)) + " proven"
 	}
 	p.para("", "", found)
 	if len(blind) == 0 {

@@ -20,17 +20,26 @@ func (p *page) notes(f audit.Finding, l layout) []note {
 	if f.Peer != nil && !strings.Contains(f.Message, f.Peer.Name) {
 		say(audit.Clean(strings.TrimSpace(fmt.Sprintf("%s with %s %s", f.Direction, f.Peer, f.PortName()))))
 	}
-	for _, e := range f.Evidence[:min(maxEvidence, len(f.Evidence))] {
-		say(p.evidence(e))
+	more := 0
+	for i, e := range f.Evidence {
+		// That an exception is over is said last, and never left out.
+		if i < maxEvidence || i == len(f.Evidence)-1 && strings.HasPrefix(e.What, audit.WasAccepted) {
+			say(p.evidence(e))
+		} else {
+			more++
+		}
 	}
-	if more := len(f.Evidence) - maxEvidence; more > 0 {
+	if more > 0 {
 		say(fmt.Sprintf("%s more of evidence in the record (--json)", some(more, "piece")))
+	}
+	if c := f.Suggestion; c != nil {
+		say(audit.Clean(fmt.Sprintf("a change that closes it: %s %s%s", c.Action, c.Policy, opens(c))) + "; it is in the record (--json)")
 	}
 	if at := f.Location; at.File != "" {
 		say(audit.Clean(fmt.Sprintf("%s:%d", at.File, max(1, at.Line))))
 	}
-	if l.owner == 0 && f.Owner != "" {
-		say("owner: " + audit.Clean(f.Owner))
+	if l.owner == 0 {
+		say("owner: " + ownerOf(f.Owner))
 	}
 	return ns
 }
@@ -80,4 +89,16 @@ func steps(label, fix string) []note {
 		label = below
 	}
 	return ns
+}
+
+// opens says how much else a suggested change lets pass.
+func opens(c *audit.Suggestion) string {
+	switch n := len(c.Opens); n {
+	case 0:
+		return ""
+	case 1:
+		return ", which opens " + c.Opens[0]
+	default:
+		return fmt.Sprintf(", which opens %s and %s more", c.Opens[0], number(n-1))
+	}
 }

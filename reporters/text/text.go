@@ -1,7 +1,8 @@
 // Package text tells of a report in a table that a person reads in a terminal:
-// first how much was found and how much was not seen, then the findings, the
-// worst first, each rule with what to do next, then what was proven, and at the
-// end the coverage. A report without findings never reads as if all were well
+// first how it stands with each namespace, how much was found and how much was
+// not seen; then the findings, the worst first, each rule with what to do next;
+// then what is accepted, what was proven, which rules of the policies traffic has
+// used, and at the end the coverage. A report without findings never reads as if all were well
 // when something was not seen.
 //
 // Every name in a report may be hostile, so all of it passes through
@@ -44,12 +45,16 @@ func (t Reporter) render(r *audit.Report) []byte {
 	if p.day.IsZero() {
 		p.day = r.Run.Ended
 	}
-	fails, passes := split(r.Findings)
+	fails, passes, suppressed := split(r.Findings)
 	p.marks = t.Baseline || compared(r)
-	p.headline(r, fails, passes)
+	p.headline(r, tallies{fails, passes, suppressed})
+	p.scoreCard(r.ScoreCard)
+	p.compliance(r)
 	p.findings(r, fails)
+	p.suppressed(suppressed)
 	p.gone(r.Gone)
 	p.proven(passes)
+	p.exercised(r)
 	p.coverage(&r.Coverage)
 	return p.Bytes()
 }
@@ -59,16 +64,19 @@ func compared(r *audit.Report) bool {
 	return len(r.Gone) > 0 || slices.ContainsFunc(r.Findings, func(f audit.Finding) bool { return f.State == audit.Unchanged })
 }
 
-// split takes the proofs out of the findings.
-func split(fs []audit.Finding) (fails, passes []audit.Finding) {
+// split takes the proofs and what is accepted out of the findings.
+func split(fs []audit.Finding) (fails, passes, suppressed []audit.Finding) {
 	for _, f := range fs {
-		if f.Kind == audit.Passes {
+		switch {
+		case f.Kind == audit.Passes:
 			passes = append(passes, f)
-		} else {
+		case f.Suppressed != nil:
+			suppressed = append(suppressed, f)
+		default:
 			fails = append(fails, f)
 		}
 	}
-	return fails, passes
+	return fails, passes, suppressed
 }
 
 // A page is text of limited width under way.

@@ -1,0 +1,253 @@
+package audit
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// An Edge is all that was seen, or is declared, between two workloads on one port.
+type Edge struct {
+	From        Ref       `json:"from"`
+	To          Ref       `json:"to"`
+	Protocol    Protocol  `json:"protocol"`
+	Port        uint16    `json:"port"`
+	State       EdgeState `json:"state"`
+	Egress      EdgeEnd   `json:"egress"`
+	Ingress     EdgeEnd   `json:"ingress"`
+	Connections uint64    `json:"connections,omitempty"`
+	Flows       uint64    `json:"flows,omitempty"`
+	First       time.Time `json:"first,omitzero"`
+	Last        time.Time `json:"last,omitzero"`
+	Samples     []Sample  `json:"samples,omitempty"`
+	Findings    []string  `json:"findings,omitempty"` // fingerprints
+}
+
+// Bounds on the edges of a report; what is beyond them is counted in its coverage.
+const (
+	maxEdges  = 20_000
+	maxUnseen = 2_000
+)
+
+// EdgeState is what becomes of a connection.
+type EdgeState string
+
+// States of an edge.
+const (
+	EdgeCarried      EdgeState = "carried"      // allowed, and carried
+	EdgeRefused      EdgeState = "refused"      // denied, and dropped
+	EdgeContradicted EdgeState = "contradicted" // denied, and carried
+	EdgeUnjudged     EdgeState = "unjudged"     // carried, and held against nothing
+	EdgeUnseen       EdgeState = "unseen"       // allowed by a rule that names both ends, and never seen
+)
+
+// An EdgeEnd is what one end decides.
+type EdgeEnd struct {
+	Answer   Answer      `json:"answer,omitempty"` // "" if it has no say: no pod of ours
+	Reason   Reason      `json:"reason,omitempty"`
+	Policies []PolicyRef `json:"policies,omitempty"`
+	Outcome  Outcome     `json:"outcome,omitempty"`
+}
+
+// between names an edge.
+type between struct {
+	from, to Ref
+	protocol Protocol
+	port     uint16
+}
+
+func pairOf(c *Conversation) between { return between{c.From.Ref(), c.To.Ref(), c.Protocol, c.Port} }
+
+func (p between) compare(o between) int {
+	return cmp.Or(p.from.Compare(o.from), p.to.Compare(o.to), cmp.Compare(p.protocol, o.protocol), cmp.Compare(p.port, o.port))
+}
+
+// String is who calls whom, and where.
+func (p between) String() string {
+	return p.from.String() + " → " + p.to.String() + " " + PortName(p.protocol, p.port)
+}
+
+// A drawing is an edge in the making.
+type drawing struct {
+	Edge
+	tally   tally
+	dropped bool
+	passed  bool
+}
+
+// edges draws what was carried and refused between workloads, each edge once
+// whatever the pods and however often.
+func (r *Report) edges(s *Snapshot, j *Judgement) {
+	if s.Traffic == nil {
+		return
+	}
+	found := map[between]*drawing{}
+	for i := range s.Conversations {
+		c := &s.Conversations[i]
+		if len(c.Proves()) == 0 || c.IsNoise() {
+			continue
+		}
+		k := pairOf(c)
+		d := found[k]
+		if d == nil {
+			d = &drawing{Edge: Edge{From: k.from, To: k.to, Protocol: k.protocol, Port: k.port}}
+			found[k] = d
+		}
+		d.see(c)
+	}
+	if j != nil {
+		for i := range j.Ends {
+			if d := found[pairOf(j.Ends[i].Conversation)]; d != nil {
+				d.judged(&j.Ends[i])
+			}
+		}
+	}
+	all := slices.SortedFunc(maps.Values(found), func(a, b *drawing) int {
+		return cmp.Or(cmp.Compare(a.weight(), b.weight()), a.pair().compare(b.pair()))
+	})
+	if more := len(all) - maxEdges; more > 0 {
+		r.Coverage.FoldedEdges, all = more, all[:maxEdges]
+	}
+	for _, d := range all {
+		d.Connections = d.tally.connections()
+		r.Edges = append(r.Edges, d.Edge)
+	}
+	slices.SortFunc(r.Edges, func(a, b Edge) int { return a.pair().compare(b.pair()) })
+}
+
+func (e *Edge) pair() between { return between{e.From, e.To, e.Protocol, e.Port} }
+
+// see adds what was seen of a conversation.
+func (d *drawing) see(c *Conversation) {
+	d.Flows += c.Flows
+	if d.First.IsZero() || c.First.Before(d.First) {
+		d.First = c.First
+	}
+	if c.Last.After(d.Last) {
+		d.Last = c.Last
+	}
+	if len(c.Samples) > 0 && (len(d.Samples) == 0 || c.Samples[0].before(d.Samples[0])) {
+		d.Samples = c.Samples[:1:1]
+	}
+	d.dropped = d.dropped || c.Verdict == Dropped
+	d.passed = d.passed || c.Verdict != Dropped
+	d.tally.add(c)
+	d.State = EdgeUnjudged
+}
+
+func (s Sample) before(o Sample) bool {
+	return cmp.Or(s.Time.Compare(o.Time), cmp.Compare(s.UUID, o.UUID), cmp.Compare(s.From, o.From), cmp.Compare(s.Address, o.Address)) < 0
+}
+
+// judged adds what one end of a conversation proves.
+func (d *drawing) judged(v *Judged) {
+	end := &d.Ingress
+	if v.End == Egress {
+		end = &d.Egress
+	}
+	end.judged(v)
+	d.State = max(gravity(d.Egress.Outcome), gravity(d.Ingress.Outcome)).state()
+}
+
+// judged keeps the gravest outcome of an end, with who decided it.
+func (e *EdgeEnd) judged(v *Judged) {
+	switch was, is := gravity(e.Outcome), gravity(v.Outcome); {
+	case e.Outcome != "" && is < was:
+	case e.Outcome != "" && is == was && e.Reason == v.Decision.Reason:
+		e.Policies = union(e.Policies, v.Decision.Policies)
+	case e.Outcome == "" || is > was || v.Decision.Reason < e.Reason:
+		*e = EdgeEnd{v.Decision.Answer, v.Decision.Reason, v.Decision.Policies, v.Outcome}
+	}
+}
+
+// union joins two ordered lists of policies. It changes neither of them.
+func union(a, b []PolicyRef) []PolicyRef {
+	same := func(a, b PolicyRef) bool { return a.Ref == b.Ref && a.Rule == b.Rule }
+	if slices.EqualFunc(a, b, same) {
+		return a
+	}
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(a, b PolicyRef) int { return cmp.Or(a.Ref.Compare(b.Ref), cmp.Compare(a.Rule, b.Rule)) })
+	return slices.CompactFunc(all, same)
+}
+
+// rank orders outcomes by how much they matter to who looks at an edge.
+type rank int
+
+func gravity(o Outcome) rank {
+	return rank(slices.Index([]Outcome{Used, Withheld, Proven, Refused, AuditOnly, Contradicted}, o))
+}
+
+func (r rank) state() EdgeState {
+	switch {
+	case r >= gravity(AuditOnly):
+		return EdgeContradicted
+	case r >= gravity(Proven):
+		return EdgeRefused
+	case r == gravity(Used):
+		return EdgeCarried
+	}
+	return EdgeUnjudged
+}
+
+// weight puts first what must not be folded.
+func (d *drawing) weight() int {
+	return slices.Index([]EdgeState{EdgeContradicted, EdgeRefused, EdgeUnjudged, EdgeCarried}, d.State)
+}
+
+// A tally counts connections. One that passes makes an event at each point where
+// it is seen, so the largest number seen at one kind of point counts; one that is
+// refused is tried again and again, so those are told apart by their hashes.
+type tally struct {
+	events  map[Event]uint64
+	refused []uint64
+	last    time.Time
+}
+
+func (t *tally) add(c *Conversation) {
+	if c.Last.After(t.last) {
+		t.last = c.Last
+	}
+	if c.Verdict == Dropped {
+		for _, o := range c.Opens {
+			t.refused = append(t.refused, o.Hash)
+		}
+		return
+	}
+	if t.events == nil {
+		t.events = map[Event]uint64{}
+	}
+	t.events[c.Event] += c.Opened
+}
+
+func (t *tally) connections() uint64 {
+	slices.Sort(t.refused)
+	n := uint64(len(slices.Compact(t.refused)))
+	most := uint64(0)
+	for _, events := range t.events {
+		most = max(most, events)
+	}
+	return n + most
+}
+
+// name puts the fingerprints of findings on the edges that they are about.
+func (r *Report) name() {
+	by := map[between][]string{}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Peer == nil || f.Port == nil {
+			continue
+		}
+		k := between{f.Subject, *f.Peer, f.Protocol, *f.Port}
+		if f.Direction == Ingress {
+			k.from, k.to = k.to, k.from
+		}
+		by[k] = append(by[k], f.Fingerprint)
+	}
+	for i := range r.Edges {
+		fs := by[r.Edges[i].pair()]
+		slices.Sort(fs)
+		r.Edges[i].Findings = slices.Compact(fs)
+	}
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/segproof/segproof/audit"
+	"github.com/segproof/segproof/audit/cluster"
+	"github.com/segproof/segproof/audit/flows"
+	"github.com/segproof/segproof/audit/policy"
+	"github.com/segproof/segproof/audit/store"
+	"github.com/segproof/segproof/audit/trigger"
+	"github.com/segproof/segproof/config"
+	"github.com/segproof/segproof/reporters"
+	"github.com/segproof/segproof/reporters/record"
+	"github.com/segproof/segproof/reporters/sarif"
+)
+
+// This file is wire.go's part for the daemon.
+
+// defaultStore is where watch keeps what it knows unless told otherwise.
+const defaultStore = "sqlite:segproof.db"
+
+// wireWatch builds the daemon. What the operator can mend is found here, before
+// anything runs.
+func wireWatch(ctx context.Context, s streams, f *watchFlags) (_ *watcher, err error) {
+	cfg, err := loadConfig(f.config)
+	if err != nil {
+		return nil, err
+	}
+	w := &watcher{log: watchLog(s, f.verbose), bell: trigger.NewBell(), retention: cfg.Watch.Retention}
+	limitMemory(w.log)
+	if w.schedule, err = trigger.NewSchedule(cmp.Or(f.schedule, cfg.Watch.Schedule), cfg.Watch.TimeZone, w.bell); err != nil {
+		return nil, usage("%w", err)
+	}
+	w.settle = trigger.NewSettle(cfg.Watch.Quiet, cfg.Watch.Limit, w.bell)
+	w.urgent = newUrgent(cfg.Settle, w.bell.Ring)
+	w.auditor = newAuditor(cfg)
+	w.auditor.Log = w.log
+	if f.inputs.cluster != "" {
+		w.auditor.Name, w.auditor.Options.ClusterName = f.inputs.cluster, f.inputs.cluster
+	}
+	compiler := &policy.Compiler{}
+	w.auditor.Compile = func(i *audit.Inventory) audit.Engine { return w.urgent.compiled(compiler.Compile(i)) }
+	if w.store, err = openStore(ctx, cmp.Or(f.store, cfg.Store.URL, defaultStore)); err != nil {
+		return nil, err
+	}
+	w.auditor.Notes = w.store.Notes
+	if err = w.follow(cfg, f); err == nil {
+		err = w.tell(s, cfg, f)
+	}
+	if err == nil {
+		w.listener, err = listen(cmp.Or(f.listen, cfg.Watch.Listen))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w%s", err, closed(w.store))
+	}
+	return w, nil
+}
+
+// closed closes the store of a daemon that will not run.
+func closed(s *store.Store) string {
+	if err := s.Close(); err != nil {
+		return "\nclose the store: " + err.Error()
+	}
+	return ""
+}
+
+func openStore(ctx context.Context, url string) (*store.Store, error) {
+	if !strings.HasPrefix(url, "sqlite:") && !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
+		return nil, usage("--store: expected sqlite:PATH or postgres://…")
+	}
+	s, err := store.Open(ctx, url, store.Options{})
+	if err != nil {
+		return nil, &exitError{exitFailed, fmt.Errorf("open the store: %w", err)}
+	}
+	return s, nil
+}
+
+// follow wires the two followers, and the lease.
+func (w *watcher) follow(cfg *config.Config, f *watchFlags) error {
+	rest, name, err := cluster.ClientConfig(f.inputs.kubeconfig, f.inputs.context)
+	if err != nil {
+		return usage("%w", err)
+	}
+	w.cluster = cluster.Follow(cluster.Options{
+		Config: rest, Name: name, History: cfg.Watch.Window, OnChange: w.settle.Changed, Log: w.log.With("component", "cluster"),
+	})
+	w.auditor.Cluster = w.cluster
+	leads := func() bool { return true }
+	if e := cfg.Watch.LeaderElection; e.Enabled {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("leader election: find this replica's name: %w", err)
+		}
+		w.lease = &cluster.Lease{Config: rest, Namespace: cmp.Or(e.Namespace, cluster.OwnNamespace(), "default"), Name: e.Name, Identity: host, Log: w.log}
+		leads = w.lease.Leads
+	}
+	address := cmp.Or(f.inputs.hubble, cfg.Hubble.Address)
+	if address == "" {
+		w.log.Warn("no Hubble is given: only what is declared is audited", "hint", "--hubble ADDR, or hubble.address in the configuration")
+		w.metrics = newMetrics(nil, leads)
+		return nil
+	}
+	w.flows = &flows.Follower{
+		Address: address, TLS: f.inputs.tls(cfg.Hubble.TLS), Since: time.Duration(f.inputs.since), Log: w.log.With("component", "flows"),
+		Window: cfg.Watch.Window, Keeper: w.store, OnNew: w.urgent.see,
+	}
+	w.auditor.Network = network{w.flows, firstFlows}
+	w.metrics = newMetrics(w.flows.Stats, leads)
+	return nil
+}
+
+// firstFlows is how long an audit waits for a stream that is not there yet.
+const firstFlows = 10 * time.Second
+
+// tell wires the reporters, each with a memory of what it was last told.
+func (w *watcher) tell(s streams, cfg *config.Config, f *watchFlags) error {
+	newest := &latest{}
+	to := []audit.Reporter{newest}
+	add := func(name string, r audit.Reporter) {
+		to = append(to, counting{&reporters.SinceLast{Name: name, Memory: w.store, Reporter: r}, name, w.metrics})
+	}
+	if f.json != "" {
+		add("json", &record.Reporter{Path: f.json, W: s.out})
+	}
+	if f.sarif != "" {
+		root, err := os.Getwd()
+		if err != nil {
+			return fmt.Errorf("find the working folder: %w", err)
+		}
+		add("sarif", &sarif.Reporter{Path: f.sarif, W: s.out, Root: root, Baseline: true})
+	}
+	if cfg.Slack.Enabled() {
+		r, err := wireSlack(s, cfg, false)
+		if err != nil {
+			return err
+		}
+		add("slack", r)
+	}
+	w.auditor.Reporter = reporters.All(to...)
+	w.site = &site{
+		latest: newest, ready: w.ready(), metrics: w.metrics.handler(),
+		documents: []document{
+			{"/report.json", "application/json", func(b *bytes.Buffer) audit.Reporter { return &record.Reporter{Path: "-", W: b} }},
+			{"/report.sarif", "application/sarif+json", func(b *bytes.Buffer) audit.Reporter { return &sarif.Reporter{Path: "-", W: b} }},
+		},
+	}
+	return nil
+}
+
+// watchLog is a line for each run, and whatever was lost.
+func watchLog(s streams, verbose bool) *slog.Logger {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: level}))
+}

@@ -84,7 +84,7 @@ func TestOnlySlicesThatNoSelectorMadeAreAskedFor(t *testing.T) {
 
 func TestALiveClusterTellsThatAServiceHasNoBackends(t *testing.T) {
 	s, cfg := serve(t, "testdata/dump.yaml")
-	for _, text := range strings.Split(told, "\n---\n") {
+	for text := range strings.SplitSeq(told, "\n---\n") {
 		s.add(t, text)
 	}
 	inv, err := (&Live{Config: cfg}).Inventory(t.Context())

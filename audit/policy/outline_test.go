@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,17 +42,18 @@ func TestTheOutlineHasEveryRuleOnceAndWhatIsIsolated(t *testing.T) {
 	}}, policy.Options{})
 	var got []string
 	for _, o := range e.Outline() {
-		line := fmt.Sprintf("%s %s %s %s, %s", o.Name, o.Rule, o.Effect, o.Direction, o.Subjects)
+		var line strings.Builder
+		line.WriteString(fmt.Sprintf("%s %s %s %s, %s", o.Name, o.Rule, o.Effect, o.Direction, o.Subjects))
 		for _, p := range o.Ports {
-			line += fmt.Sprintf(" %s/%d%s", p.Protocol, p.Port, p.Name)
+			line.WriteString(fmt.Sprintf(" %s/%d%s", p.Protocol, p.Port, p.Name))
 		}
 		if o.L7 {
-			line += " L7"
+			line.WriteString(" L7")
 		}
 		if o.NoEffect {
-			line += "no effect"
+			line.WriteString("no effect")
 		}
-		got = append(got, line)
+		got = append(got, line.String())
 	}
 	want := []string{
 		"a  isolate ingress, every pod of namespace shop",

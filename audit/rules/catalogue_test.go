@@ -58,8 +58,8 @@ func catalogue(t *testing.T) string {
 		fmt.Fprintf(&b, "| [%s](#%s) | `%s` | %s | %s |\n", r.ID, strings.ToLower(r.ID+"-"+r.Name), r.Name, r.Severity, r.Doc.Title)
 	}
 	for _, r := range rules.All {
-		fmt.Fprintf(&b, "\n## %s %s\n\n%s. Severity %s, needs %s.\n\n**Why.** %s\n\n**What to do.** %s\n\n**What it can't see.** %s\n\n",
-			r.ID, r.Name, r.Doc.Title, r.Severity, r.Needs, r.Doc.Why, r.Doc.Fix, r.Doc.Blind)
+		fmt.Fprintf(&b, "\n## %s %s\n\n%s. Severity %s, needs %s%s.\n\n**Why.** %s\n\n**What to do.** %s\n\n**What it can't see.** %s\n\n",
+			r.ID, r.Name, r.Doc.Title, r.Severity, r.Needs, whenOff(r), r.Doc.Why, r.Doc.Fix, r.Doc.Blind)
 		fmt.Fprintf(&b, "References: %s.\n\nCases, each a test:\n\n", strings.Join(r.References, ", "))
 		for _, file := range archives(t, r) {
 			a, err := txtar.ParseFile(file)
@@ -70,5 +70,25 @@ func catalogue(t *testing.T) string {
 			fmt.Fprintf(&b, "- [%s](%s): %s\n", strings.TrimSuffix(filepath.Base(file), ".txtar"), filepath.ToSlash(file), says)
 		}
 	}
+	b.WriteString(leftOut)
 	return b.String()
 }
+
+func whenOff(r *audit.Rule) string {
+	if r.Off {
+		return "; off unless asked for"
+	}
+	return ""
+}
+
+// leftOut says which rules were thought of and are not there, and why.
+const leftOut = `
+## Left out
+
+Rules that were thought of and are not there, because nothing that Segproof reads could prove them:
+
+| rule | why |
+|---|---|
+| ` + "`enforce-canary-open`" + ` | It needs probes: a pod that tries what is denied, and first what is allowed. Segproof only reads, and starts nothing in a cluster. |
+| ` + "`enforce-map-pressure`" + ` | A policy map that is full shows in the agent's metrics (` + "`cilium_bpf_map_pressure`" + `) and in no object or flow. Watch the metric. |
+`

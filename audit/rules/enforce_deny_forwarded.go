@@ -25,9 +25,12 @@ var DenyForwarded = &audit.Rule{
 }
 
 func denyForwarded(p *audit.Pass) {
-	found := map[edgeKey]bool{}
+	found, s := map[edgeKey]bool{}, newStarts(p)
 	for _, e := range edges(p, outcome(audit.Contradicted)) {
 		found[e.edgeKey] = true
+		if s.leaks(e) {
+			continue // that is enforce-startup-leak
+		}
 		f := e.finding()
 		f.Message = denied(e, f.Policies)
 		if mode := p.Settings["enable-policy"]; mode == "never" {

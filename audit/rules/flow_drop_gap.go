@@ -19,7 +19,7 @@ var DropGap = &audit.Rule{
 			"or something calls what it should not. Hubble names no policy for such a drop; the policies named here are those that isolate the pod.",
 		Fix: "If the traffic is wanted, allow it at the end named; otherwise stop the caller.",
 		Blind: "At least three connections over at least 30 seconds must have been dropped; slower callers are missed in a short window. " +
-			"A drop at the source hides what the destination would have said. What knocks from outside the cluster is not reported.",
+			"A drop at the source hides what the destination would have said. What knocks from outside the cluster is not reported; what the platform itself sends is `flow-platform-dropped`'s matter.",
 	},
 	References: []string{"PCI DSS 1.2.5", "NIST 800-53 CM-3"},
 	Check:      dropGap,
@@ -38,7 +38,7 @@ func (e *edge) sustained() bool {
 
 func dropGap(p *audit.Pass) {
 	refused := outcome(audit.Refused)
-	for _, e := range edges(p, func(v *audit.Judged) bool { return refused(v) && ours(v) && !isDNS(p, v) }) {
+	for _, e := range edges(p, func(v *audit.Judged) bool { return refused(v) && ours(v) && !isDNS(p, v) && !fromPlatform(v) }) {
 		if !e.sustained() {
 			withholdIfLost(p)
 			continue

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -20,8 +19,9 @@ var KyvernoGenerateMissing = &audit.Rule{
 			"`synchronize` repairs only while the background controller runs, and namespaces older than the policy get nothing without `generateExisting`.",
 		Fix: "See that Kyverno's background controller runs and may write the kind (`kubectl -n kyverno logs deploy/kyverno-background-controller`), " +
 			"set `generateExisting: true`, or create the policy by hand.",
-		Blind: "Only generate rules of kyverno.io whose trigger is a namespace and whose result is a network policy are followed; preconditions, context and variables other than the " +
-			"namespace's name are not evaluated, and such rules are withheld. A GeneratingPolicy is not evaluated. Manifests from a repository lack generated objects by nature and are not judged.",
+		Blind: "Only generate rules whose trigger is a namespace and whose result is a network policy are followed; preconditions, context and variables other than the " +
+			"namespace's name are not evaluated, and such rules are withheld. No CEL is evaluated: of a GeneratingPolicy only the labels that it selects by are read, and only whether Kyverno " +
+			"labelled a network policy as its work; one with conditions, or that does not synchronize, is withheld. Manifests from a repository lack generated objects by nature and are not judged.",
 	},
 	References: []string{"CIS Kubernetes 5.3.2", "NIST 800-53 CM-2"},
 	Check:      kyvernoGenerateMissing,
@@ -39,19 +39,14 @@ type generateRule struct {
 }
 
 func kyvernoGenerateMissing(p *audit.Pass) {
-	for _, o := range p.Kyverno {
-		if strings.HasSuffix(o.Kind, "GeneratingPolicy") {
-			p.Withhold(1)
-		}
-	}
-	rules := generateRules(p)
+	promises := promisesOf(p)
 	for _, ns := range p.Namespaces {
 		if ns.UID == "" || p.IsSystem(ns.Name) {
 			continue
 		}
 		f := audit.Finding{Subject: audit.Ref{Kind: "Namespace", Name: ns.Name}}
 		var lacks []string
-		for _, g := range rules {
+		for _, g := range promises {
 			m, state := g.state(p, ns)
 			switch {
 			case m == no || state == "":
@@ -59,8 +54,8 @@ func kyvernoGenerateMissing(p *audit.Pass) {
 				p.Withhold(1)
 			default:
 				lacks = append(lacks, state)
-				f.Policies = append(f.Policies, audit.PolicyRef{Ref: g.policy.Ref, Rule: g.name, Object: g.policy})
-				f.Evidence = append(f.Evidence, audit.Evidence{What: "rule " + g.name + ": " + state + g.because(ns)})
+				f.Policies = append(f.Policies, g.ref())
+				f.Evidence = append(f.Evidence, audit.Evidence{What: "rule " + g.ref().Rule + ": " + state + g.because(ns)})
 			}
 		}
 		if len(lacks) > 0 {
@@ -68,6 +63,31 @@ func kyvernoGenerateMissing(p *audit.Pass) {
 			p.Report(f)
 		}
 	}
+}
+
+// A promise is a rule that generates a network policy for a namespace.
+type promise interface {
+	// state tells whether it is for a namespace, and what is wrong with what it
+	// should have generated; "" if nothing is.
+	state(*audit.Pass, audit.Namespace) (match, string)
+	ref() audit.PolicyRef
+	because(audit.Namespace) string
+	output(*audit.Pass, audit.Namespace) []*audit.Object // what there is of it
+}
+
+func promisesOf(p *audit.Pass) []promise {
+	var out []promise
+	for _, g := range generateRules(p) {
+		out = append(out, g)
+	}
+	for _, g := range generatingPolicies(p) {
+		out = append(out, g)
+	}
+	return out
+}
+
+func (g generateRule) ref() audit.PolicyRef {
+	return audit.PolicyRef{Ref: g.policy.Ref, Rule: g.name, Object: g.policy}
 }
 
 // generateRules lists the rules that generate a network policy for a namespace.
@@ -79,7 +99,7 @@ func generateRules(p *audit.Pass) []generateRule {
 		}
 		for _, r := range children(child(o.Raw, "spec"), "rules") {
 			g := child(r, "generate")
-			if k := text(g, "kind"); k == "NetworkPolicy" || k == "CiliumNetworkPolicy" || k == "CiliumClusterwideNetworkPolicy" {
+			if isNetworkKind(text(g, "kind")) {
 				out = append(out, generateRule{o, text(r, "name"), r, g})
 			}
 		}
@@ -87,8 +107,6 @@ func generateRules(p *audit.Pass) []generateRule {
 	return out
 }
 
-// state tells whether a rule is for a namespace, and what is wrong with what it
-// should have generated; "" if nothing is.
 func (g generateRule) state(p *audit.Pass, ns audit.Namespace) (match, string) {
 	m := matchesNamespace(g.rule, ns)
 	if m == no {
@@ -145,30 +163,14 @@ func (g generateRule) because(ns audit.Namespace) string {
 
 // excepted tells whether a PolicyException takes the namespace out of the rule.
 func (g generateRule) excepted(p *audit.Pass, ns audit.Namespace) match {
-	m := no
-	for _, o := range p.Kyverno {
-		if o.Kind != "PolicyException" {
-			continue
-		}
-		spec := child(o.Raw, "spec")
-		for _, e := range children(spec, "exceptions") {
-			named := slices.ContainsFunc(strs(e, "ruleNames"), func(r string) bool { return wildcard(r, g.name) })
-			if named && text(e, "policyName") == g.policy.Name {
-				m = or(m, matchesNamespace(spec, ns))
-			}
-		}
-	}
-	return m
+	return exceptedRule(p, g.ref(), asTrigger(ns))
 }
 
 // settling tells whether the namespace, or a change that Kyverno has still to
 // answer, is too young to be judged.
 func settling(p *audit.Pass, ns audit.Namespace) bool {
-	now := p.At
-	if p.Traffic != nil && p.Until.After(now) {
-		now = p.Until
-	}
-	young := func(t time.Time) bool { return !t.IsZero() && now.Sub(t) < generateGrace }
+	at := now(p)
+	young := func(t time.Time) bool { return !t.IsZero() && at.Sub(t) < generateGrace }
 	if young(ns.Created) {
 		return true
 	}
@@ -195,7 +197,8 @@ func willBeGenerated(p *audit.Pass, namespace string) bool {
 	if ns == nil || ns.UID != "" {
 		return false
 	}
-	return slices.ContainsFunc(generateRules(p), func(g generateRule) bool { return matchesNamespace(g.rule, *ns) != no })
+	return slices.ContainsFunc(generateRules(p), func(g generateRule) bool { return matchesNamespace(g.rule, *ns) != no }) ||
+		slices.ContainsFunc(generatingPolicies(p), func(g generatingPolicy) bool { return g.matches(*ns) != no })
 }
 
 func hasVariable(v any) bool {
@@ -212,46 +215,4 @@ func hasVariable(v any) bool {
 		return slices.ContainsFunc(v, hasVariable)
 	}
 	return false
-}
-
-// differs finds the first field, in order of name, that the template sets and
-// the object does not have so; "" if there is none.
-func differs(at string, want, got any) string {
-	if list, ok := want.([]any); ok {
-		return differsList(at, list, got)
-	}
-	w, ok := want.(map[string]any)
-	if !ok {
-		if reflect.DeepEqual(normal(want), normal(got)) {
-			return ""
-		}
-		return strings.TrimPrefix(at, ".")
-	}
-	g, ok := got.(map[string]any)
-	if !ok && len(w) > 0 {
-		return strings.TrimPrefix(at, ".")
-	}
-	for _, k := range sortedKeys(w) {
-		if k == "metadata" && at == "" {
-			continue
-		}
-		if where := differs(at+"."+k, w[k], g[k]); where != "" {
-			return where
-		}
-	}
-	return ""
-}
-
-// differsList compares item by item, since the API server adds defaults within.
-func differsList(at string, want []any, got any) string {
-	g, _ := got.([]any)
-	if len(g) != len(want) {
-		return strings.TrimPrefix(at, ".")
-	}
-	for i := range want {
-		if where := differs(fmt.Sprintf("%s[%d]", at, i), want[i], g[i]); where != "" {
-			return where
-		}
-	}
-	return ""
 }

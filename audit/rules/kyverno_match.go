@@ -40,12 +40,29 @@ func is(b bool) match {
 	return no
 }
 
+// A trigger is an object that a rule of Kyverno's may be about.
+type trigger struct {
+	kind, namespace, name string
+	labels, nsLabels      map[string]string
+}
+
+// asTrigger is a namespace as Kyverno matches it: its own name and labels stand
+// for those of the namespace that it lies in.
+func asTrigger(ns audit.Namespace) trigger {
+	return trigger{kind: "Namespace", namespace: ns.Name, name: ns.Name, labels: ns.Labels, nsLabels: ns.Labels}
+}
+
 // matchesNamespace tells whether a rule of a kyverno.io policy takes a
 // namespace as its trigger.
 func matchesNamespace(rule map[string]any, ns audit.Namespace) match {
-	m := matchBlock(child(rule, "match"), ns)
+	return matchesTrigger(rule, asTrigger(ns))
+}
+
+// matchesTrigger tells whether a rule of a kyverno.io policy is about an object.
+func matchesTrigger(rule map[string]any, t trigger) match {
+	m := matchBlock(child(rule, "match"), t)
 	if ex := child(rule, "exclude"); len(ex) > 0 {
-		m = and(m, not(matchBlock(ex, ns)))
+		m = and(m, not(matchBlock(ex, t)))
 	}
 	for _, k := range []string{"preconditions", "celPreconditions", "context"} {
 		if _, ok := rule[k]; ok {
@@ -56,26 +73,26 @@ func matchesNamespace(rule map[string]any, ns audit.Namespace) match {
 }
 
 // matchBlock reads match or exclude: any, all, or the older plain resources.
-func matchBlock(b map[string]any, ns audit.Namespace) match {
+func matchBlock(b map[string]any, t trigger) match {
 	var ms []match
 	for _, f := range children(b, "any") {
-		ms = append(ms, matchFilter(f, ns))
+		ms = append(ms, matchFilter(f, t))
 	}
 	if len(ms) > 0 {
 		return or(ms...)
 	}
 	for _, f := range children(b, "all") {
-		ms = append(ms, matchFilter(f, ns))
+		ms = append(ms, matchFilter(f, t))
 	}
 	if len(ms) > 0 {
 		return and(ms...)
 	}
-	return matchFilter(b, ns)
+	return matchFilter(b, t)
 }
 
 // matchFilter reads one resource filter. Who asked (subjects, roles) can't be
 // known afterwards.
-func matchFilter(f map[string]any, ns audit.Namespace) match {
+func matchFilter(f map[string]any, t trigger) match {
 	res := child(f, "resources")
 	if len(res) == 0 {
 		return unknown
@@ -86,29 +103,39 @@ func matchFilter(f map[string]any, ns audit.Namespace) match {
 			m = unknown
 		}
 	}
-	for k, v := range res {
-		switch k {
-		case "kinds":
-			m = and(m, is(slices.ContainsFunc(strs(res, "kinds"), isNamespaceKind)))
-		case "name":
-			m = and(m, is(wildcard(text(res, "name"), ns.Name)))
-		case "names":
-			m = and(m, is(slices.ContainsFunc(strs(res, "names"), func(n string) bool { return wildcard(n, ns.Name) })))
-		case "namespaces":
-			m = and(m, is(slices.ContainsFunc(strs(res, "namespaces"), func(n string) bool { return wildcard(n, ns.Name) })))
-		case "selector", "namespaceSelector":
-			sel, _ := v.(map[string]any)
-			m = and(m, labelsMatch(sel, ns.Labels))
-		case "operations":
-			m = and(m, is(slices.ContainsFunc(strs(res, k), func(o string) bool { return o == "CREATE" || o == "UPDATE" })))
-		default:
-			m = and(m, unknown)
-		}
+	for k := range res {
+		m = and(m, matchField(res, k, t))
 	}
 	return m
 }
 
-func isNamespaceKind(k string) bool { return k == "Namespace" || k == "v1/Namespace" || k == "*" }
+// matchField reads one condition of a resource filter.
+func matchField(res map[string]any, k string, t trigger) match {
+	among := func(s string) match {
+		return is(slices.ContainsFunc(strs(res, k), func(n string) bool { return wildcard(n, s) }))
+	}
+	switch k {
+	case "kinds":
+		return is(slices.ContainsFunc(strs(res, k), t.isOf))
+	case "name":
+		return is(wildcard(text(res, k), t.name))
+	case "names":
+		return among(t.name)
+	case "namespaces":
+		return among(t.namespace)
+	case "selector":
+		return labelsMatch(child(res, k), t.labels)
+	case "namespaceSelector":
+		return labelsMatch(child(res, k), t.nsLabels)
+	case "operations":
+		return is(slices.ContainsFunc(strs(res, k), func(o string) bool { return o == "CREATE" || o == "UPDATE" }))
+	}
+	return unknown
+}
+
+// isOf tells whether a kind as Kyverno writes it is that of the trigger, which
+// is of the core group.
+func (t trigger) isOf(kind string) bool { return kind == t.kind || kind == "v1/"+t.kind || kind == "*" }
 
 // labelsMatch reads a label selector in which values may have wildcards.
 func labelsMatch(sel map[string]any, labels map[string]string) match {

@@ -95,16 +95,6 @@ func (l timeline) at(t time.Time) int {
 	return i
 }
 
-// same tells whether every state from one to another gives the same answer.
-func (l timeline) same(q Query, a Answer, from, to int) bool {
-	for i := from + 1; i <= to; i++ {
-		if l[i].engine.Decide(q).Answer != a {
-			return false
-		}
-	}
-	return true
-}
-
 // since is from when on, without a break, the answer was the one given in state
 // at; zero if it was never another as far as is known.
 func (l timeline) since(q Query, a Answer, at int) time.Time {

@@ -75,12 +75,13 @@ func judged(t *testing.T, c audit.Conversation) (audit.Outcome, map[string]uint6
 		Options: audit.Options{Settle: 30 * time.Second},
 	}
 	j := audit.Judge(s, now)
+	worst := audit.Outcome("")
 	for _, v := range j.Ends {
-		if v.End == audit.Ingress {
-			return v.Outcome, j.Unjudged
+		if v.End == audit.Ingress && worst != audit.Contradicted {
+			worst = v.Outcome
 		}
 	}
-	return "", j.Unjudged
+	return worst, j.Unjudged
 }
 
 func TestAFlowIsJudgedByWhatWasDeclaredWhenItHappened(t *testing.T) {
@@ -94,7 +95,8 @@ func TestAFlowIsJudgedByWhatWasDeclaredWhenItHappened(t *testing.T) {
 		{"allowed until the allow went, and a change elsewhere is no change here", 14, 16, audit.Used},
 		{"denied again since the allow went", 21, 22, audit.Contradicted},
 		{"denied again, but not settled yet", 20.1, 20.4, ""},
-		{"across the end of the allow", 19, 21, ""},
+		{"across the end of the allow, of which we learned too late: denied when it was opened again", 19, 21, audit.Contradicted},
+		{"across the end of the allow, and not settled yet", 19, 20.2, audit.Used},
 		{"before anybody looked, but after the policy was written", -30, -29, audit.Contradicted},
 		{"before the policy was written", -61, -60.5, ""},
 	} {

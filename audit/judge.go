@@ -241,23 +241,57 @@ func (j *judge) judge(c *Conversation, end Direction) {
 		j.skip(c, whyIdentity)
 		return
 	}
-	v.Decision = line[at].engine.Decide(q)
-	switch {
-	case j.past.unsure(c.First, c.Last):
+	if j.past.unsure(c.First, c.Last) {
 		j.skip(c, whyUnsure)
-	case !line.same(q, v.Decision.Answer, at, line.at(c.Last)):
-		j.skip(c, whyTooEarly)
-	case v.Decision.Answer == Undetermined:
-		j.skip(c, whyUndetermined)
-	case c.Verdict == Dropped && line[len(line)-1].engine.Decide(q).Answer == Allow:
-		j.skip(c, whyAllowed) // nothing is left to allow, whatever was declared then
-	case c.Verdict == Dropped:
-		j.dropped(v)
-	case v.Decision.Answer == Allow:
-		v.Outcome, v.Counted = Used, c.Opens
-		j.out.Ends = append(j.out.Ends, v)
+		return
+	}
+	// Seldom does a conversation span a change that was known too late; then each
+	// connection is judged by what was declared when it was opened.
+	for last := line.at(c.Last); at <= last; {
+		t := trial{Judged: v, line: line, q: q, from: at, to: at, last: last}
+		t.Decision = line[at].engine.Decide(q)
+		for t.to < last && line[t.to+1].engine.Decide(q).Answer == t.Decision.Answer {
+			t.to++
+		}
+		at = t.to + 1
+		j.try(t)
+	}
+}
+
+// A trial is one end of a conversation while the answer stayed the same: from
+// one state of what is declared to another.
+type trial struct {
+	Judged
+	line           timeline
+	q              Query
+	from, to, last int // the last state that the conversation reaches
+}
+
+// has tells whether a connection opened then is judged in this trial.
+func (t *trial) has(at time.Time) bool {
+	if t.to == t.last && t.from == t.line.at(t.Conversation.First) {
+		return true // all of them
+	}
+	i := t.line.at(at)
+	return t.from <= i && i <= t.to
+}
+
+// try judges one end by one answer.
+func (j *judge) try(t trial) {
+	switch a := t.Decision.Answer; {
+	case a == Undetermined:
+		j.skip(t.Conversation, whyUndetermined)
+	case t.Verdict == Dropped && t.line[len(t.line)-1].engine.Decide(t.q).Answer == Allow:
+		j.skip(t.Conversation, whyAllowed) // nothing is left to allow, whatever was declared then
+	case t.Verdict == Dropped:
+		j.dropped(t)
+	case a == Allow:
+		if t.count(func(time.Time) bool { return true }); len(t.Counted) > 0 {
+			t.Outcome = Used
+			j.out.Ends = append(j.out.Ends, t.Judged)
+		}
 	default:
-		j.carried(v, line, at, q)
+		j.carried(t)
 	}
 }
 

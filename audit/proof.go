@@ -7,7 +7,7 @@ import (
 
 // dropped judges a drop by policy. It agrees with what is declared, or it was
 // made under a state that is not declared any more.
-func (j *judge) dropped(v Judged) {
+func (j *judge) dropped(v trial) {
 	if v.Decision.Answer != Deny {
 		j.skip(v.Conversation, whyAllowed)
 		return
@@ -26,25 +26,25 @@ func (j *judge) dropped(v Judged) {
 	default:
 		v.Outcome = Proven
 	}
-	j.out.Ends = append(j.out.Ends, v)
+	j.out.Ends = append(j.out.Ends, v.Judged)
 }
 
 // carried judges a connection that passed an end which declares it denied. It
 // contradicts only if nothing else explains it.
-func (j *judge) carried(v Judged, line timeline, at int, q Query) {
+func (j *judge) carried(v trial) {
 	k := endKey{v.End, v.Subject().Labels.Key()}
-	if j.audits(&v) {
+	if j.audits(&v.Judged) {
 		v.Outcome, v.Counted = AuditOnly, v.Opens
-		j.out.Ends = append(j.out.Ends, v)
+		j.out.Ends = append(j.out.Ends, v.Judged)
 		return
 	}
 	from, why := j.judgedFrom(v.Decision, k)
-	if since := line.since(q, v.Decision.Answer, at); !since.IsZero() && since.Add(j.Settle).After(from) {
+	if since := v.line.since(v.q, v.Decision.Answer, v.from); !since.IsZero() && since.Add(j.Settle).After(from) {
 		from = since.Add(j.Settle)
 	}
 	if why == "" {
-		v.count(func(t time.Time) bool { return !t.Before(from) && !j.unsettled(k, &v, t) })
-		why = j.explained(v, k, at)
+		v.count(func(t time.Time) bool { return !t.Before(from) && !j.unsettled(k, &v.Judged, t) })
+		why = j.explained(v.Judged, k, v.from)
 	}
 	v.Outcome = Contradicted
 	if why != "" {
@@ -54,7 +54,7 @@ func (j *judge) carried(v Judged, line timeline, at int, q Query) {
 	if why == whyTooEarly {
 		return // nothing was declared yet that it could contradict
 	}
-	j.out.Ends = append(j.out.Ends, v)
+	j.out.Ends = append(j.out.Ends, v.Judged)
 }
 
 // audits tells whether an end let pass around then what it would have denied.
@@ -153,7 +153,8 @@ func earliest(d Decision) time.Time {
 // count keeps the connections opened at times that count. The conversation
 // keeps only some of many, so that First and Last may lie outside of them; they
 // are used where they count too.
-func (v *Judged) count(counts func(time.Time) bool) {
+func (v *trial) count(counted func(time.Time) bool) {
+	counts := func(t time.Time) bool { return v.has(t) && counted(t) }
 	v.First, v.Last = time.Time{}, time.Time{}
 	see := func(t time.Time) {
 		if v.First.IsZero() || t.Before(v.First) {

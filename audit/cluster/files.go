@@ -1,7 +1,10 @@
 package cluster
 
 import (
+	"bufio"
+	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -90,7 +93,7 @@ func (w *walker) folder(dir string) {
 }
 
 func isManifest(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
+	switch strings.ToLower(filepath.Ext(strings.TrimSuffix(name, ".gz"))) {
 	case ".yaml", ".yml", ".json":
 		return true
 	}
@@ -99,12 +102,33 @@ func isManifest(name string) bool {
 
 func (m *Manifests) open(name string) (io.ReadCloser, error) {
 	if name != stdin {
-		return os.Open(name)
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		return unpacked(f, f)
 	}
 	if m.Stdin == nil {
 		return nil, errors.New("standard input was not given")
 	}
-	return io.NopCloser(m.Stdin), nil
+	return unpacked(m.Stdin, io.NopCloser(nil))
+}
+
+// unpacked reads through gzip where the input begins like it.
+func unpacked(in io.Reader, closer io.Closer) (io.ReadCloser, error) {
+	b := bufio.NewReaderSize(in, 64<<10)
+	plain := struct {
+		io.Reader
+		io.Closer
+	}{b, closer}
+	magic, err := b.Peek(2)
+	if err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+		return plain, nil // what can't be read is told when it is read
+	}
+	if plain.Reader, err = gzip.NewReader(b); err != nil {
+		return nil, errors.Join(fmt.Errorf("gzip: not whole: %w", err), closer.Close())
+	}
+	return plain, nil
 }
 
 func cannotOpen(err error) string {

@@ -29,14 +29,14 @@ type Follower struct {
 	// Default 24 h.
 	Window time.Duration
 	// HoldBack is how long a flow waits for news of the policies that were in
-	// force when it happened. Default 60 s.
+	// force when it happened. Default 20 s.
 	HoldBack time.Duration
 	// SilentAfter is how long a node may say nothing until it counts as silent.
 	// Default 10 min.
 	SilentAfter time.Duration
 
 	Keeper     audit.Keeper  // may be nil
-	FlushEvery time.Duration // default 15 s
+	FlushEvery time.Duration // default 10 s
 	Writer     string        // names this process to the keeper; the host if empty. Every start gets a name of its own
 
 	// OnNew, if not nil, is told every second of conversations that were not

@@ -58,7 +58,7 @@ func (f *Follower) keep(ctx context.Context) {
 	if f.Keeper == nil {
 		return
 	}
-	every := cmp.Or(f.FlushEvery, 15*time.Second)
+	every := cmp.Or(f.FlushEvery, 10*time.Second)
 	for pause := every; ; {
 		select {
 		case <-ctx.Done():

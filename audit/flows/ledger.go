@@ -113,7 +113,7 @@ func (l *ledger) take(m *mark) {
 }
 
 // back is how long flows are held back.
-func (l *ledger) back() int64 { return int64(cmp.Or(l.follower.HoldBack, time.Minute)) }
+func (l *ledger) back() int64 { return int64(cmp.Or(l.follower.HoldBack, 20*time.Second)) }
 
 // fold counts a flow for which there is no room. The ledger is locked.
 func (l *ledger) fold(*record) { l.book.folded++ }

@@ -97,8 +97,22 @@ func (p *page) missing(c *audit.Coverage) {
 	if len(c.Withheld) > 0 {
 		p.item("withheld", some(sum(c.Withheld), "finding")+", for want of evidence: "+counts(c.Withheld, ""))
 	}
+	p.skipped(c)
+}
+
+// skipped tells which rules were not applied, those of one reason together.
+func (p *page) skipped(c *audit.Coverage) {
+	by := map[string][]string{}
 	for _, rule := range slices.Sorted(maps.Keys(c.Skipped)) {
-		p.item("skipped rule", audit.Clean(rule)+because(audit.Clean(c.Skipped[rule])))
+		why := c.Skipped[rule]
+		by[why] = append(by[why], audit.Clean(rule))
+	}
+	for _, why := range slices.Sorted(maps.Keys(by)) {
+		label, what := "skipped rule", strings.Join(by[why], ", ")+because(audit.Clean(why))
+		if len(by[why]) > 1 {
+			label, what = "skipped rules", fmt.Sprintf("%d%s: %s", len(by[why]), because(audit.Clean(why)), strings.Join(by[why], ", "))
+		}
+		p.item(label, what)
 	}
 }
 

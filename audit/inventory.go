@@ -2,6 +2,7 @@ package audit
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -199,6 +200,11 @@ type KyvernoResult struct {
 	Resource  Ref
 	Timestamp time.Time
 	Report    Ref
+}
+
+// ByKyverno tells whether it was Kyverno that judged: others write reports too.
+func (r *KyvernoResult) ByKyverno() bool {
+	return r.Source == "" || strings.HasPrefix(strings.ToLower(r.Source), "kyverno")
 }
 
 // Unreadable is a kind whose objects are not known, and why.

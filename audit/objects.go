@@ -43,6 +43,9 @@ func (r *Report) objects(s *Snapshot) {
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		add(f.Subject)
+		if ns := f.Subject.Namespace; ns != "" {
+			add(Ref{Kind: "Namespace", Name: ns})
+		}
 		if f.Peer != nil {
 			add(*f.Peer)
 		}

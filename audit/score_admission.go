@@ -106,7 +106,7 @@ func (g *scoring) passes(ns string, enforcing []string) (n int, newest time.Time
 func (g *scoring) failure(ns string, enforcing []string) (first *KyvernoResult, newest time.Time) {
 	for i := range g.Results {
 		r := &g.Results[i]
-		if r.Result != "fail" || r.Resource.Namespace != ns && (r.Resource.Kind != "Namespace" || r.Resource.Name != ns) || !slices.Contains(enforcing, r.Policy) {
+		if r.Result != "fail" || !r.ByKyverno() || r.Resource.Namespace != ns && (r.Resource.Kind != "Namespace" || r.Resource.Name != ns) || !slices.Contains(enforcing, r.Policy) {
 			continue
 		}
 		if first == nil {

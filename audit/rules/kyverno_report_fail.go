@@ -41,9 +41,7 @@ func kyvernoReportFail(p *audit.Pass) {
 
 // byKyverno tells Kyverno's results from those of others who write reports of
 // the same kind, such as scanners.
-func byKyverno(r audit.KyvernoResult) bool {
-	return r.Source == "" || strings.HasPrefix(strings.ToLower(r.Source), "kyverno")
-}
+func byKyverno(r audit.KyvernoResult) bool { return r.ByKyverno() }
 
 func reportFinding(subject audit.Ref, results []audit.KyvernoResult) audit.Finding {
 	slices.SortFunc(results, func(a, b audit.KyvernoResult) int {

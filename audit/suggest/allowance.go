@@ -24,6 +24,12 @@ type allowance struct {
 	note      string
 }
 
+// Kinds of policy that are made.
+const (
+	kubernetes = "NetworkPolicy"
+	cilium     = "CiliumNetworkPolicy"
+)
+
 // mostAddresses is how many addresses outside a rule may name.
 const mostAddresses = 16
 
@@ -61,19 +67,19 @@ func (w *work) allowance(g *gap) (*allowance, error) {
 // kind is that of a new policy: a NetworkPolicy unless only Cilium's has the words.
 func (r *allowance) kind() string {
 	if r.entity != "" || slices.ContainsFunc(r.ports, func(p port) bool { return isICMP(p.proto) }) {
-		return "CiliumNetworkPolicy"
+		return cilium
 	}
-	return "NetworkPolicy"
+	return kubernetes
 }
 
 // fits tells whether a policy of a kind can hold the rule.
-func (r *allowance) fits(kind string) bool { return kind == "CiliumNetworkPolicy" || kind == r.kind() }
+func (r *allowance) fits(kind string) bool { return kind == cilium || kind == r.kind() }
 
 func isICMP(p audit.Protocol) bool { return p == audit.ICMPv4 || p == audit.ICMPv6 }
 
 // rule is the rule as a policy of a kind and namespace writes it.
 func (r *allowance) rule(kind, namespace string) map[string]any {
-	if kind == "CiliumNetworkPolicy" {
+	if kind == cilium {
 		return r.ciliumRule(namespace)
 	}
 	return map[string]any{r.way(): r.peers(namespace), "ports": r.kubernetesPorts()}
@@ -165,13 +171,13 @@ func (r *allowance) ciliumRule(namespace string) map[string]any {
 }
 
 // policy is the spec of a policy of its own.
-func (r *allowance) policy(selector map[string]string, namespace string) map[string]any {
-	return policySpec(r.kind(), r.direction, matchLabels(selector), []any{r.rule(r.kind(), namespace)})
+func (r *allowance) policy(kind string, selector map[string]string, namespace string) map[string]any {
+	return policySpec(kind, r.direction, matchLabels(selector), []any{r.rule(kind, namespace)})
 }
 
 // policySpec is the spec of a policy about one direction.
 func policySpec(kind string, d audit.Direction, selector map[string]any, rules []any) map[string]any {
-	if kind == "CiliumNetworkPolicy" {
+	if kind == cilium {
 		return map[string]any{"endpointSelector": selector, string(d): rules}
 	}
 	spec := map[string]any{"podSelector": selector, "policyTypes": []any{strings.ToUpper(string(d[:1])) + string(d[1:])}}

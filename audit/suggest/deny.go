@@ -80,13 +80,13 @@ func (w *work) denying(ns string, d audit.Direction, withDNS bool) (*audit.Objec
 		if err != nil {
 			return nil, nil, err
 		}
-		rules = append(rules, dns.allowance().rule("NetworkPolicy", ns))
+		rules = append(rules, dns.allowance().rule(kubernetes, ns))
 		may = func(_, _ audit.Ref, q *audit.Query) bool {
 			return dns.is(q.Peer) && slices.Contains(dns.ports, port{q.Protocol, q.Port, false})
 		}
 	}
-	spec := policySpec("NetworkPolicy", d, map[string]any{}, rules)
-	return w.created("NetworkPolicy", ns, "default-deny-"+string(d), spec), may, nil
+	spec := policySpec(kubernetes, d, map[string]any{}, rules)
+	return w.created(kubernetes, ns, "default-deny-"+string(d), spec), may, nil
 }
 
 // denies tells whether a namespace has its default deny, and nothing broke.
@@ -148,10 +148,10 @@ func (w *work) allowing(ns string, d audit.Direction, broken []question) ([]*aud
 
 // kept is one policy of all that a workload needs: Cilium's if one rule does.
 func (w *work) kept(ns string, d audit.Direction, subject audit.Ref, sel map[string]string, rs []*allowance) *audit.Object {
-	kind := "NetworkPolicy"
+	kind := kubernetes
 	for _, r := range rs {
 		if r.kind() != kind {
-			kind = "CiliumNetworkPolicy"
+			kind = cilium
 			break
 		}
 	}

@@ -155,7 +155,15 @@ func (w *work) candidates(g *gap, r *allowance) []*audit.Object {
 		}
 	}
 	if sel := w.selects(g.subject.Namespace, g.subject); sel != nil {
-		out = append(out, w.created(r.kind(), g.subject.Namespace, g.name(w.together), r.policy(sel, g.subject.Namespace)))
+		kinds := []string{r.kind()}
+		if r.kind() != cilium {
+			// Where labels of namespaces are kept out of identities, only Cilium's own
+			// kind can name a namespace.
+			kinds = append(kinds, cilium)
+		}
+		for _, kind := range kinds {
+			out = append(out, w.created(kind, g.subject.Namespace, g.name(w.together), r.policy(kind, sel, g.subject.Namespace)))
+		}
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,7 +187,9 @@ func TestApplyingAllSuggestionsForAnArchiveAndAuditingAgainLeavesNoGap(t *testin
 					closed += closedBy(t, archived(t, file))[rule.Name]
 				})
 			}
-			if closed == 0 {
+			// Those about coverage need flows, which their archives have none of: the
+			// recordings show them.
+			if closed == 0 && !strings.HasPrefix(rule.Name, "cover-") {
 				t.Errorf("no archive has a finding of %s that was closed", rule.Name)
 			}
 		})

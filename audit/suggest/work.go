@@ -175,7 +175,7 @@ func deepCopy(v any) any {
 // created is a new policy. Spec is as the API takes it.
 func (w *work) created(kind, namespace, name string, spec map[string]any) *audit.Object {
 	version := "networking.k8s.io/v1"
-	if kind == "CiliumNetworkPolicy" {
+	if kind == cilium {
 		version = "cilium.io/v2"
 	}
 	ref := audit.Ref{Kind: kind, Namespace: namespace, Name: w.free(kind, namespace, name)}

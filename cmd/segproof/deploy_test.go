@@ -1,42 +1,77 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/yaml"
 
 	"github.com/segproof/segproof/audit/cluster"
+	"github.com/segproof/segproof/audit/flows"
+	"github.com/segproof/segproof/config"
 )
 
-// The rights that are handed out are those of the kinds that are read: no more,
-// no less, and nothing that changes anything.
-func TestTheRightsAreThoseOfTheKindsThatAreRead(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join("..", "..", "deploy", "manifests", "rbac.yaml"))
+// deployed is what is of interest here of an object that is deployed.
+type deployed struct {
+	Kind     string
+	Metadata struct{ Name string }
+	Rules    []struct{ APIGroups, Resources, ResourceNames, Verbs []string }
+	Data     map[string]string
+}
+
+// manifests are the objects of one file in deploy/manifests.
+func manifests(t *testing.T, file string) []deployed {
+	t.Helper()
+	var out []deployed
+	for doc := range strings.SplitSeq("\n"+deployFile(t, "manifests", file), "\n---\n") {
+		var d deployed
+		if err := yaml.Unmarshal([]byte(doc), &d); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+func deployFile(t *testing.T, path ...string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(append([]string{"..", "..", "deploy"}, path...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for doc := range strings.SplitSeq(string(data), "\n---\n") {
-		var role struct {
-			Rules []struct{ APIGroups, Resources, ResourceNames, Verbs []string }
-		}
-		if err := yaml.Unmarshal([]byte(doc), &role); err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range role.Rules {
+	return string(data)
+}
+
+// rights are those of all roles of a kind, one a line.
+func rights(objects []deployed, kind string) []string {
+	var out []string
+	for _, o := range objects {
+		for _, r := range o.Rules {
+			if o.Kind != kind {
+				continue
+			}
 			for _, res := range r.Resources {
 				names := append([]string{""}, r.ResourceNames...)
 				for _, n := range names[min(1, len(r.ResourceNames)):] {
-					got = append(got, strings.Join([]string{strings.Join(r.Verbs, ","), r.APIGroups[0], res, n}, " "))
+					out = append(out, strings.Join([]string{strings.Join(r.Verbs, ","), strings.Join(r.APIGroups, ","), res, n}, " "))
 				}
 			}
 		}
 	}
+	slices.Sort(out)
+	return out
+}
+
+// The rights that are handed out are those of the kinds that are read: no more,
+// no less, and nothing that changes anything but who leads.
+func TestTheRightsAreThoseOfTheKindsThatAreRead(t *testing.T) {
 	var want []string
 	for _, k := range cluster.Kinds() {
 		want = append(want, strings.Join([]string{"get,list,watch", k.Group, k.Resource, ""}, " "))
@@ -44,9 +79,97 @@ func TestTheRightsAreThoseOfTheKindsThatAreRead(t *testing.T) {
 	for _, r := range cluster.Named() {
 		want = append(want, strings.Join([]string{"get", "", "configmaps", r.Name}, " "))
 	}
-	slices.Sort(got)
 	slices.Sort(want)
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("deploy/manifests/rbac.yaml (-read +granted):\n%s", d)
+	leases := map[string][]string{
+		"watch.yaml": {"create coordination.k8s.io leases ", "get,update coordination.k8s.io leases segproof-watch"},
+	}
+	for _, file := range []string{"rbac.yaml", "watch.yaml", "plain.yaml"} {
+		objects := manifests(t, file)
+		if d := cmp.Diff(want, rights(objects, "ClusterRole")); d != "" {
+			t.Errorf("deploy/manifests/%s (-read +granted):\n%s", file, d)
+		}
+		if d := cmp.Diff(leases[file], rights(objects, "Role")); d != "" {
+			t.Errorf("deploy/manifests/%s (-lease +granted):\n%s", file, d)
+		}
+	}
+}
+
+func TestEveryDeployedConfigurationIsTaken(t *testing.T) {
+	found := 0
+	for _, file := range []string{"cronjob.yaml", "watch.yaml", "plain.yaml"} {
+		for _, o := range manifests(t, file) {
+			text, ok := o.Data["config.yaml"]
+			if !ok {
+				continue
+			}
+			found++
+			path := filepath.Join(t.TempDir(), "config.yaml")
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := config.Load(path)
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			if e := cfg.Watch.LeaderElection; e.Enabled != (file != "plain.yaml") || e.Name != "segproof-watch" || e.Namespace != "segproof" {
+				t.Errorf("%s: leader election %+v", file, e)
+			}
+			if !cfg.Slack.Enabled() || cfg.Hubble.Address == "" || cfg.Store.URL == "" {
+				t.Errorf("%s leaves something out: %+v", file, cfg)
+			}
+		}
+	}
+	if found != 3 {
+		t.Errorf("%d configurations, want 3", found)
+	}
+}
+
+func TestEveryDeployedCommandLineIsTaken(t *testing.T) {
+	args := regexp.MustCompile(`(?m)^ +args:\n((?: +- .*\n)+)`)
+	found := map[string]bool{}
+	for _, file := range []string{"cronjob.yaml", "watch.yaml", "plain.yaml"} {
+		for _, m := range args.FindAllStringSubmatch(deployFile(t, "manifests", file), -1) {
+			var line []string
+			if err := yaml.Unmarshal([]byte(m[1]), &line); err != nil {
+				t.Fatal(err)
+			}
+			c, rest, err := newRoot(streams{out: &bytes.Buffer{}, err: &bytes.Buffer{}}).Find(line)
+			if err == nil {
+				err = c.ParseFlags(rest)
+			}
+			if err != nil || c.Name() != line[0] {
+				t.Errorf("%s: %q: %v", file, line, err)
+			}
+			found[line[0]] = true
+		}
+	}
+	if !found["audit"] || !found["watch"] {
+		t.Errorf("only %v are deployed", found)
+	}
+}
+
+// Alerts and dashboards speak of metrics that there are.
+func TestEveryMetricThatIsLookedAtIsThere(t *testing.T) {
+	m := newMetrics(func() flows.Stats { return flows.Stats{} }, func() bool { return true })
+	described := make(chan *prometheus.Desc)
+	go func() { defer close(described); m.registry.Describe(described) }()
+	has := map[string]bool{}
+	name := regexp.MustCompile(`fqName: "([^"]+)"`)
+	for d := range described {
+		has[name.FindStringSubmatch(d.String())[1]] = true
+	}
+	looked := regexp.MustCompile(`\b(?:segproof|process)_[a-z_]+`)
+	seen := 0
+	for _, file := range []string{filepath.Join("chart", "templates", "_alerts.tpl"), filepath.Join("chart", "dashboards", "segproof.json")} {
+		for _, metric := range looked.FindAllString(deployFile(t, file), -1) {
+			seen++
+			if !has[metric] && !has[strings.TrimSuffix(metric, "_bucket")] {
+				t.Errorf("%s looks at %s, which does not exist", file, metric)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d metrics were found in alerts and dashboard", seen)
 	}
 }

@@ -46,14 +46,20 @@ func (f *inputFlags) addLive(fs *pflag.FlagSet) {
 
 // outputFlags say who is told.
 type outputFlags struct {
+	evidenceDir            string
+	includeSuppressed      bool
 	json, sarif, config    string
 	framework              string
+	formats                formatFlags
 	dryRun, quiet, verbose bool
 }
 
 func (f *outputFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.json, "json", "", "write the record to `FILE` (- is standard output)")
 	fs.StringVar(&f.sarif, "sarif", "", "write SARIF 2.1.0 to `FILE` (- is standard output)")
+	f.formats.add(fs)
+	fs.StringVar(&f.evidenceDir, "evidence-dir", "", "write the text of objects that no file holds below `DIR`, for --sarif")
+	fs.BoolVar(&f.includeSuppressed, "sarif-include-suppressed", false, "accepted findings in SARIF too; some dashboards show them as open")
 	fs.StringVar(&f.config, "config", "", "configuration `FILE`: owners, rules, exceptions, Slack")
 	fs.StringVar(&f.framework, "framework", "", "group the report by the controls of a `FRAMEWORK`: "+frameworkKeys())
 	fs.BoolVar(&f.dryRun, "dry-run", false, "print the Slack message as JSON instead of sending it")

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/segproof/segproof/audit/cluster"
 )
@@ -84,6 +86,8 @@ func (r *reader) do(source, line string) {
 		r.write("flows.jsonl", string(recorded(r.t, "enforced", "flows.jsonl")))
 	case words[0] == "cat" && words[2] == "|" && words[3] == "segproof":
 		r.segproof(line, words[1], words[4:])
+	case words[0] == "segproof" && words[1] == "watch":
+		r.watch(line, words[1:])
 	case words[0] == "segproof":
 		r.segproof(line, "", words[1:])
 	default:
@@ -120,6 +124,25 @@ func (r *reader) segproof(line, stdin string, args []string) {
 	var out, errs bytes.Buffer
 	code := run(context.Background(), args, streams{bytes.NewReader(in), &out, &errs})
 	if code != 0 && code != exitFound || out.Len() == 0 {
+		r.t.Errorf("%s: exit %d\n%s", line, code, errs.String())
+	}
+}
+
+// watch runs the daemon until it has made its first audit.
+func (r *reader) watch(line string, args []string) {
+	r.t.Helper()
+	for i, a := range args {
+		switch a {
+		case "localhost:4245":
+			args[i] = r.relay
+		case "localhost:8080":
+			args[i] = "localhost:0"
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	var errs safeBuffer
+	if code := run(ctx, args, streams{strings.NewReader(""), io.Discard, &errs}); code != 0 || !strings.Contains(errs.String(), "watching") {
 		r.t.Errorf("%s: exit %d\n%s", line, code, errs.String())
 	}
 }

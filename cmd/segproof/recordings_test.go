@@ -125,6 +125,9 @@ func bytesOf(t *testing.T, r *audit.Report) []byte {
 		for n := range f.Policies {
 			f.Policies[n].Location = audit.Source{}
 		}
+		if f.Suggestion != nil {
+			f.Suggestion.Location, f.Suggestion.Diff = audit.Source{}, ""
+		}
 	}
 	for i := range r.PolicyCoverage {
 		r.PolicyCoverage[i].Location = audit.Source{}

@@ -15,6 +15,7 @@ import (
 	"github.com/segproof/segproof/audit/flows"
 	"github.com/segproof/segproof/audit/store"
 	"github.com/segproof/segproof/audit/trigger"
+	"github.com/segproof/segproof/reporters/slack"
 )
 
 // A watcher is the daemon: what it follows, what makes it audit, and whom it
@@ -34,6 +35,7 @@ type watcher struct {
 	site      *site
 	listener  net.Listener
 	metrics   *metrics
+	buttons   *slack.Listener // nil without Slack's buttons
 }
 
 // run runs until ctx ends, and then until everything received is stored. Each
@@ -48,6 +50,9 @@ func (w *watcher) run(ctx context.Context) error {
 	}
 	if w.flows != nil {
 		parts = append(parts, w.flows.Run)
+	}
+	if w.buttons != nil {
+		parts = append(parts, w.buttons.Run)
 	}
 	for _, run := range parts {
 		group.Go(func() error { return run(within) })

@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -13,10 +13,10 @@ import (
 	"github.com/segproof/segproof/audit/flows"
 	"github.com/segproof/segproof/audit/policy"
 	"github.com/segproof/segproof/audit/rules"
+	"github.com/segproof/segproof/audit/suggest"
 	"github.com/segproof/segproof/config"
 	"github.com/segproof/segproof/reporters"
 	"github.com/segproof/segproof/reporters/record"
-	"github.com/segproof/segproof/reporters/sarif"
 	"github.com/segproof/segproof/reporters/slack"
 	"github.com/segproof/segproof/reporters/text"
 )
@@ -66,6 +66,7 @@ func newAuditor(cfg *config.Config) *audit.Auditor {
 	return &audit.Auditor{
 		Compile: func(i *audit.Inventory) audit.Engine { return policy.Compile(i, policy.Options{}) },
 		Rules:   chosenRules(cfg),
+		Suggest: (&suggest.Suggester{Read: readManifest, Most: 200, Decisions: 4_000_000}).Attach,
 		Options: audit.Options{
 			ClusterName: cfg.Cluster, Settle: cfg.Settle, SystemNamespaces: cfg.SystemNamespaces, OwnerKeys: cfg.Owner.Keys,
 			Exceptions: exceptions(cfg),
@@ -159,24 +160,38 @@ func (f *inputFlags) tls(tls config.TLS) flows.TLSOptions {
 // unless another format does.
 func wireReporters(s streams, cfg *config.Config, f *outputFlags, baseline bool, p *progress) (audit.Reporter, error) {
 	var to []audit.Reporter
-	if f.json != "-" && f.sarif != "-" && !f.dryRun {
-		to = append(to, &text.Reporter{W: s.out, Color: isTerminal(s.out), Width: width(s.out), Baseline: baseline})
+	taken, err := f.taken()
+	if err != nil {
+		return nil, err
 	}
-	if f.json == "-" && f.sarif == "-" {
-		return nil, usage("--json - and --sarif - both want standard output\ngive one of them a file")
+	if !taken && !f.dryRun {
+		to = append(to, &text.Reporter{W: s.out, Color: isTerminal(s.out), Width: width(s.out), Baseline: baseline})
 	}
 	if f.json != "" {
 		to = append(to, &record.Reporter{Path: f.json, W: s.out})
 	}
 	if f.sarif != "" {
-		root, err := os.Getwd()
+		r, err := newSarif(s, cfg, baseline)
 		if err != nil {
-			return nil, fmt.Errorf("find the working folder: %w", err)
+			return nil, err
 		}
-		to = append(to, &sarif.Reporter{Path: f.sarif, W: s.out, Root: root, Baseline: baseline})
+		r.Path = f.sarif
+		r.EvidenceDir = cmp.Or(f.evidenceDir, r.EvidenceDir)
+		r.IncludeSuppressed = r.IncludeSuppressed || f.includeSuppressed
+		to = append(to, r)
 	}
+	if !f.dryRun {
+		uploads, err := wireUploads(s, cfg)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range slices.Sorted(maps.Keys(uploads)) {
+			to = append(to, uploads[name])
+		}
+	}
+	to = append(to, f.formats.wire(s, baseline)...)
 	if cfg.Slack.Enabled() || f.dryRun {
-		r, err := wireSlack(s, cfg, f.dryRun)
+		r, err := wireSlack(s, cfg, f.dryRun, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -189,23 +204,15 @@ func wireReporters(s streams, cfg *config.Config, f *outputFlags, baseline bool,
 	return stepReporter{p, all}, nil
 }
 
-func wireSlack(s streams, cfg *config.Config, dryRun bool) (audit.Reporter, error) {
-	o := slack.Options{Channel: cfg.Slack.Channel, MinSeverity: audit.Severity(cfg.Slack.MinSeverity), Quiet: cfg.Slack.Quiet}
+// wireSlack builds who tells Slack; memory is nil where nothing outlives the run.
+func wireSlack(s streams, cfg *config.Config, dryRun bool, memory audit.Memory) (*slack.Reporter, error) {
+	o, err := slackOptions(cfg, dryRun)
+	if err != nil {
+		return nil, err
+	}
+	o.Memory = memory
 	if dryRun {
 		o.DryRun = s.out
-	}
-	for _, secret := range []struct {
-		file string
-		to   *slack.Secret
-	}{{cfg.Slack.TokenFile, &o.Token}, {cfg.Slack.WebhookFile, &o.WebhookURL}} {
-		if secret.file == "" || dryRun {
-			continue
-		}
-		v, err := config.ReadSecret(secret.file)
-		if err != nil {
-			return nil, usage("slack: %w", err)
-		}
-		*secret.to = slack.Secret(v)
 	}
 	r, err := slack.New(o)
 	if err != nil {

@@ -6,7 +6,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,8 +20,8 @@ import (
 	"github.com/segproof/segproof/audit/trigger"
 	"github.com/segproof/segproof/config"
 	"github.com/segproof/segproof/reporters"
+	"github.com/segproof/segproof/reporters/html"
 	"github.com/segproof/segproof/reporters/record"
-	"github.com/segproof/segproof/reporters/sarif"
 )
 
 // This file is wire.go's part for the daemon.
@@ -109,13 +111,17 @@ func (w *watcher) follow(cfg *config.Config, f *watchFlags) error {
 		return nil
 	}
 	w.flows = &flows.Follower{
-		Address: address, TLS: f.inputs.tls(cfg.Hubble.TLS), Since: time.Duration(f.inputs.since), Log: w.log.With("component", "flows"),
+		Address: address, TLS: f.inputs.tls(cfg.Hubble.TLS), Since: cmp.Or(time.Duration(f.inputs.since), firstSince), Log: w.log.With("component", "flows"),
 		Window: cfg.Watch.Window, Keeper: w.store, OnNew: w.urgent.see,
 	}
 	w.auditor.Network = network{w.flows, firstFlows}
 	w.metrics = newMetrics(w.flows.Stats, leads)
 	return nil
 }
+
+// firstSince is how far back a daemon asks whose store knows nothing yet: one
+// that died before it first stored something loses nothing that Hubble still has.
+const firstSince = 10 * time.Minute
 
 // firstFlows is how long an audit waits for a stream that is not there yet.
 const firstFlows = 10 * time.Second
@@ -130,29 +136,67 @@ func (w *watcher) tell(s streams, cfg *config.Config, f *watchFlags) error {
 	if f.json != "" {
 		add("json", &record.Reporter{Path: f.json, W: s.out})
 	}
-	if f.sarif != "" {
-		root, err := os.Getwd()
-		if err != nil {
-			return fmt.Errorf("find the working folder: %w", err)
-		}
-		add("sarif", &sarif.Reporter{Path: f.sarif, W: s.out, Root: root, Baseline: true})
+	doc, err := newSarif(s, cfg, true)
+	if err != nil {
+		return err
 	}
-	if cfg.Slack.Enabled() {
-		r, err := wireSlack(s, cfg, false)
+	doc.Log = w.log
+	if f.sarif != "" {
+		of := doc
+		of.Path = f.sarif
+		add("sarif", &of)
+	}
+	uploads, err := wireUploads(s, cfg)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(uploads)) {
+		add(name, uploads[name])
+	}
+	if err := w.chat(s, cfg, add); err != nil {
+		return err
+	}
+	if cfg.Openreports.Enabled {
+		r, err := openReports(&f.inputs)
 		if err != nil {
 			return err
 		}
-		add("slack", r)
+		add("openreports", r)
 	}
+	shown, err := w.metrics.collected()
+	if err != nil {
+		return err
+	}
+	to = append(to, shown)
 	w.auditor.Reporter = reporters.All(to...)
 	w.site = &site{
 		latest: newest, ready: w.ready(), metrics: w.metrics.handler(),
 		documents: []document{
+			{"/{$}", "text/html; charset=utf-8", func(b *bytes.Buffer) audit.Reporter { return &html.Reporter{Path: "-", W: b, Live: true} }},
 			{"/report.json", "application/json", func(b *bytes.Buffer) audit.Reporter { return &record.Reporter{Path: "-", W: b} }},
-			{"/report.sarif", "application/sarif+json", func(b *bytes.Buffer) audit.Reporter { return &sarif.Reporter{Path: "-", W: b} }},
+			{"/report.sarif", "application/sarif+json", func(b *bytes.Buffer) audit.Reporter {
+				of := doc
+				of.Path, of.W, of.EvidenceDir = "-", b, ""
+				return &of
+			}},
 		},
 	}
 	return nil
+}
+
+// chat wires Slack, its buttons, and what was accepted there.
+func (w *watcher) chat(s streams, cfg *config.Config, add func(string, audit.Reporter)) error {
+	if !cfg.Slack.Enabled() {
+		return nil
+	}
+	r, err := wireSlack(s, cfg, false, w.store)
+	if err != nil {
+		return err
+	}
+	add("slack", r)
+	w.auditor.Accepted = func(ctx context.Context) ([]audit.Exception, error) { return reporters.Accepted(ctx, w.store) }
+	w.buttons, err = wireListener(cfg, r, w.store, w.log.With("component", "slack"))
+	return err
 }
 
 // watchLog is a line for each run, and whatever was lost.

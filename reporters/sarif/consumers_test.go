@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +26,8 @@ type (
 				}
 			}
 			AutomationDetails struct{ ID string }
+			Artifacts         []artifact
+			Properties        struct{ Findings, FindingsHere, FindingsAccepted, FindingsLeftOut, Part, Parts int }
 			Invocations       []struct {
 				ExecutionSuccessful        bool
 				ToolExecutionNotifications []notification
@@ -49,11 +53,23 @@ type (
 		Message                    text
 		Descriptor, AssociatedRule *reference
 	}
+	artifact struct {
+		Location struct{ URI string }
+		Length   int
+		Contents text
+	}
 	location struct {
 		PhysicalLocation *struct {
-			ArtifactLocation struct{ URI string }
-			Region           struct{ StartLine, StartColumn, EndLine, EndColumn int }
+			ArtifactLocation struct {
+				URI   string
+				Index *int
+			}
+			Region struct {
+				StartLine, StartColumn, EndLine, EndColumn int
+				Snippet                                    *text
+			}
 		}
+		Message          text
 		LogicalLocations []struct{ FullyQualifiedName string }
 	}
 	result struct {
@@ -64,6 +80,20 @@ type (
 		Locations, RelatedLocations        []location
 		PartialFingerprints                map[string]string
 		Properties                         map[string]any
+		Suppressions                       *[]struct{ Kind, Status, Justification string }
+		CodeFlows                          []struct {
+			ThreadFlows []struct{ Locations []struct{ Location location } }
+		}
+		Fixes []struct {
+			Description     text
+			ArtifactChanges []struct {
+				ArtifactLocation struct{ URI string }
+				Replacements     []struct {
+					DeletedRegion   struct{ StartLine, EndLine int }
+					InsertedContent text
+				}
+			}
+		}
 	}
 )
 
@@ -90,16 +120,54 @@ func accept(t *testing.T, b []byte) document {
 			t.Errorf("ruleIndex %d does not lead to rule %s", r.RuleIndex, r.RuleID)
 		}
 		acceptResult(t, r)
-		key := fmt.Sprint(r.RuleID, r.Locations[0].PhysicalLocation.ArtifactLocation.URI, r.PartialFingerprints["primaryLocationLineHash"])
-		if seen[key] {
-			t.Errorf("GitHub takes two results for one: %s", key)
+		at := r.Locations[0].PhysicalLocation
+		for who, key := range map[string]string{
+			"GitHub":     fmt.Sprint(r.RuleID, at.ArtifactLocation.URI, r.PartialFingerprints["primaryLocationLineHash"]),
+			"GitLab":     fmt.Sprint(r.RuleID, at.ArtifactLocation.URI, at.Region.StartLine, ":", at.Region.EndLine),
+			"DefectDojo": fmt.Sprint(r.PartialFingerprints),
+		} {
+			if seen[who+key] {
+				t.Errorf("%s takes two results for one: %s", who, key)
+			}
+			seen[who+key] = true
 		}
-		seen[key] = true
+		acceptText(t, at.ArtifactLocation.Index, r.Locations[0], run.Artifacts)
+	}
+	if n := shown(d); n != run.Properties.FindingsHere {
+		t.Errorf("%d findings are shown, and %d are counted", n, run.Properties.FindingsHere)
+	}
+	if len(run.Results) > 5000 || len(b) > 10_000_000 || len(rules) > 25_000 {
+		t.Errorf("%d results and %d rules in %d bytes: GitLab takes 5,000 in 10 MB", len(run.Results), len(rules), len(b))
 	}
 	for _, n := range run.Invocations[0].ToolExecutionNotifications {
 		acceptNotification(t, n, run.Tool.Driver.Notifications, rules)
 	}
 	return d
+}
+
+// shown is how many findings the results of a document say they stand for.
+func shown(d document) (n int) {
+	for _, r := range d.Runs[0].Results {
+		k, _ := r.Properties["findings"].(float64)
+		n += int(k)
+	}
+	return n
+}
+
+// acceptText checks that a location shows what its file holds.
+func acceptText(t *testing.T, index *int, l location, files []artifact) {
+	t.Helper()
+	if index == nil {
+		return
+	}
+	if *index >= len(files) || files[*index].Location.URI != l.PhysicalLocation.ArtifactLocation.URI {
+		t.Fatalf("index %d does not lead to %s", *index, l.PhysicalLocation.ArtifactLocation.URI)
+	}
+	f, at := files[*index], l.PhysicalLocation.Region
+	lines := strings.Split(f.Contents.Text, "\n")
+	if f.Length != len(f.Contents.Text) || at.StartLine > len(lines) || at.Snippet != nil && at.Snippet.Text != lines[at.StartLine-1] {
+		t.Errorf("line %d of %s is not the snippet %v", at.StartLine, f.Location.URI, at.Snippet)
+	}
 }
 
 // valid checks against the schema of SARIF, and that there is no null.
@@ -156,6 +224,10 @@ func null(v any) string {
 	return ""
 }
 
+// secret are the weaknesses for which GitLab takes a document for one of another
+// kind of scan.
+var secret = regexp.MustCompile(`(?i)^(.*/)?cwe-(798|259|321|522|312|319|256|257|540)$`)
+
 func acceptRule(t *testing.T, r rule) {
 	t.Helper()
 	if r.ID == "" || r.ShortDescription.Text == "" || r.FullDescription.Text == "" || r.Help.Text == "" {
@@ -163,6 +235,11 @@ func acceptRule(t *testing.T, r rule) {
 	}
 	if len(r.FullDescription.Text) > 1024 || len(r.ShortDescription.Text) > 1024 || len(r.Name) > 255 {
 		t.Errorf("rule %s: text is too long for GitHub", r.ID)
+	}
+	for _, tag := range r.Properties.Tags {
+		if secret.MatchString(tag) {
+			t.Errorf("rule %s: for the tag %s GitLab takes it for secret detection", r.ID, tag)
+		}
 	}
 	if len(r.Properties.Tags) > 10 || r.Properties.Security == "" {
 		t.Errorf("rule %s: %d tags and security-severity %q", r.ID, len(r.Properties.Tags), r.Properties.Security)
@@ -177,10 +254,27 @@ func acceptResult(t *testing.T, r result) {
 	if n := len(r.Message.Text); n == 0 || n > 2048 || strings.Contains(r.Message.Text, "](") {
 		t.Errorf("message is empty, holds a link or is longer than GitLab takes: %d bytes", n)
 	}
+	if len(r.RelatedLocations) > 100 || len(r.Locations[0].LogicalLocations) > 100 {
+		t.Error("more locations than GitHub keeps")
+	}
 	if len(r.Locations) != 1 {
 		t.Fatalf("%d locations, want exactly 1", len(r.Locations))
 	}
-	for _, l := range append(r.Locations, r.RelatedLocations...) {
+	all := slices.Concat(r.Locations, r.RelatedLocations)
+	for _, c := range r.CodeFlows {
+		for _, l := range c.ThreadFlows[0].Locations {
+			all = append(all, l.Location)
+		}
+	}
+	for _, x := range r.Fixes {
+		if x.Description.Text == "" {
+			t.Error("a fix without a text: DefectDojo breaks")
+		}
+		for _, c := range x.ArtifactChanges {
+			acceptURI(t, c.ArtifactLocation.URI)
+		}
+	}
+	for _, l := range all {
 		if l.PhysicalLocation == nil {
 			t.Fatal("a location without a physical one: GitHub refuses it and reviewdog panics")
 		}

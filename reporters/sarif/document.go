@@ -1,9 +1,12 @@
 package sarif
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,47 +19,107 @@ const (
 	schema = "https://json.schemastore.org/sarif-2.1.0.json"
 )
 
-// render makes a document with one run. It is pure: the same report gives the
-// same document. Indices are set here, since go-sarif finds them by a scan for
-// each result, and writes 2^64-1 where it finds none.
-func (s Reporter) render(r *audit.Report) *sarif.Report {
-	fails := failures(r.Findings)
+// documents are what becomes of one report: one document, or the parts that it
+// is split into. Making them is pure: the same report gives the same documents.
+type documents struct {
+	Reporter
+	report   *audit.Report
+	cluster  string
+	at       *locator
+	edges    map[string]*audit.Edge
+	infos    []audit.RuleInfo
+	rules    map[string]int // id of a rule to its index, which go-sarif finds by a scan, or writes as 2^64-1
+	groups   []group        // the worst first
+	findings int            // in all groups
+	accepted int            // findings that are left out, since they are accepted
+	parts    [][]int        // indices of groups
+	weights  []int          // of groups: the length of each result, if there are parts
+	left     int            // findings that no part has room for
+	lean     bool           // results without what explains them
+	split    bool           // into parts that dashboards take; a stream is one document whatever its size
+}
+
+func (s Reporter) documents(r *audit.Report) *documents {
+	fails, accepted := s.failures(r)
+	d := &documents{
+		Reporter: s, report: r, cluster: r.Cluster, at: newLocator(s.Root, r), edges: edgesOf(r),
+		infos: rulesOf(r, fails), rules: map[string]int{}, findings: len(fails), accepted: accepted,
+	}
+	for i, info := range d.infos {
+		d.rules[info.ID] = i
+	}
+	d.groups = d.at.groups(fails)
+	all := make([]int, len(d.groups))
+	for i := range all {
+		all[i] = i
+	}
+	d.parts = [][]int{all}
+	return d
+}
+
+// head is part n without its results: the tool, its rules, and what was not seen.
+func (d *documents) head(n int) *sarif.Run {
+	r := d.report
 	driver := sarif.NewDriver("segproof").WithInformationURI(home)
-	if v := audit.Clean(r.Run.Version); v != "" {
+	if v := strings.TrimPrefix(clean(r.Run.Version), "v"); v != "" {
+		if v[0] < '0' || v[0] > '9' {
+			v = "0 " + v // consumers compare versions, and expect a number first
+		}
 		driver.WithVersion(v)
-		if v = strings.TrimPrefix(v, "v"); semantic.MatchString(v) {
+		if semantic.MatchString(v) {
 			driver.WithSemanticVersion(v)
 		}
 	}
-	index := map[string]int{}
-	for i, rule := range rulesOf(r, fails) {
-		index[rule.ID] = i
-		driver.Rules = append(driver.Rules, descriptor(rule))
+	for _, info := range d.infos {
+		driver.Rules = append(driver.Rules, descriptor(info))
 	}
 	driver.Notifications = descriptors()
 	run := sarif.NewRun(sarif.Tool{Driver: driver})
-	for i := range fails {
-		run.Results = append(run.Results, s.result(r.Cluster, &fails[i], index[fails[i].ID]))
-	}
-	run.AutomationDetails = automation(r)
-	run.Invocations = []*sarif.Invocation{invocation(r, index, run.Results)}
+	run.Results = nil // written one by one
+	run.AutomationDetails = d.automation(n)
+	run.Invocations = []*sarif.Invocation{d.invocation(n)}
 	run.ColumnKind = "utf16CodeUnits"
 	run.Properties = sarif.Properties{
-		"cluster": audit.Clean(r.Cluster), "trigger": audit.Clean(string(r.Run.Trigger)),
-		"coveragePercent": r.Coverage.Percent(), "proven": len(r.Findings) - len(fails),
+		"cluster": clean(r.Cluster), "trigger": clean(string(r.Run.Trigger)),
+		"coveragePercent": r.Coverage.Percent(), "proven": len(r.Findings) - d.findings - d.accepted,
+		"findings": d.findings, "findingsHere": d.count(d.parts[n]), "findingsAccepted": d.accepted, "findingsLeftOut": d.left,
+		"part": n + 1, "parts": len(d.parts),
 	}
-	return &sarif.Report{Version: string(sarif.Version210), Schema: schema, Runs: []*sarif.Run{run}}
+	return run
+}
+
+// count is how many findings groups hold.
+func (d *documents) count(groups []int) (n int) {
+	for _, i := range groups {
+		n += len(d.groups[i].findings)
+	}
+	return n
 }
 
 var semantic = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
 
 // automation identifies the run. GitHub takes what is before the last slash as
-// the category within which a new document replaces the former one.
-func automation(r *audit.Report) *sarif.RunAutomationDetails {
+// the category within which a new document replaces the former one; so each part
+// has its own.
+func (d *documents) automation(n int) *sarif.RunAutomationDetails {
+	category := d.category()
+	if n > 0 {
+		category += fmt.Sprintf("/part-%d", n+1)
+	}
+	r := d.report
 	return sarif.NewRunAutomationDetails().
-		WithID("segproof/" + segment(r.Cluster) + "/" + segment(r.Run.ID)).
-		WithGUID(guid("run", r.Cluster, r.Run.ID)).
-		WithCorrelationGUID(guid("cluster", r.Cluster))
+		WithID(category + "/" + segment(r.Run.ID)).
+		WithGUID(guid("run", r.Cluster, r.Run.ID, category)).
+		WithCorrelationGUID(guid("cluster", r.Cluster, category))
+}
+
+// category is the one of the configuration, or is made of the cluster's name.
+func (d *documents) category() string {
+	segments := strings.FieldsFunc(d.Category, func(c rune) bool { return c == '/' })
+	for i := range segments {
+		segments[i] = segment(segments[i])
+	}
+	return cmp.Or(strings.Join(segments, "/"), "segproof/"+segment(d.cluster))
 }
 
 // guid is a UUID made of what it identifies.
@@ -69,10 +132,11 @@ func guid(parts ...string) string {
 
 // invocation says when the run was, and what it did not see. It was successful
 // whatever was found: a report that exists could be made.
-func invocation(r *audit.Report, rules map[string]int, results []*sarif.Result) *sarif.Invocation {
+func (d *documents) invocation(n int) *sarif.Invocation {
 	ok := true
+	r := d.report
 	i := &sarif.Invocation{ExecutionSuccessful: &ok, StartTimeUTC: utc(r.Run.Began), EndTimeUTC: utc(r.Run.Ended)}
-	i.ToolExecutionNotifications = notifications(r, rules, results)
+	i.ToolExecutionNotifications = slices.Concat(notifications(r, d.rules), d.limits(n))
 	return i
 }
 

@@ -1,6 +1,7 @@
 package sarif
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -9,55 +10,83 @@ import (
 	"github.com/owenrumney/go-sarif/v2/sarif"
 )
 
-// encode writes a document, one result a line, so that memory is bounded by the
-// largest result and two documents can be compared with line tools. There is no
-// null in it: go-sarif has required-looking fields that it writes as null, and
+// opening is how every document begins, by which it is known again.
+const opening = `{"$schema":"` + schema + `","version":"` + string(sarif.Version210) + `","properties":{"writtenBy":"segproof"}`
+
+// WriteTo writes the document, one result a line, so that memory is bounded by
+// the largest result and two documents can be compared with line tools. There is
+// no null in it: go-sarif has required-looking fields that it writes as null, and
 // GitHub refuses the whole file for one of them.
-func encode(w io.Writer, doc *sarif.Report) error {
-	p := &printer{w: w}
-	p.print(`{"$schema":`)
-	p.value(doc.Schema)
-	p.print(`,"version":`)
-	p.value(doc.Version)
-	p.print(`,"runs":[`)
-	for i, run := range doc.Runs {
-		if i > 0 {
-			p.print(",")
-		}
-		head := *run
-		head.Results = nil // a null, so it is dropped here and written below
-		b := p.marshal(head)
-		p.print(string(bytes.TrimSuffix(b, []byte("}"))) + `,"results":[`)
-		for n, r := range run.Results {
-			if n > 0 {
-				p.print(",")
-			}
-			p.print("\n")
-			p.value(r)
-		}
-		p.print("]}")
-	}
+func (d part) WriteTo(w io.Writer) (int64, error) {
+	b := bufio.NewWriterSize(w, 64<<10)
+	p := &printer{w: b}
+	p.print(opening + `,"runs":[`)
+	head := bytes.TrimSuffix(p.marshal(d.head(d.n)), []byte("}")) // its results are a null, so they are dropped here
+	p.print(string(head) + `,"results":[`)
+	d.results(p, mostBytes-len(head))
 	p.print("]}\n")
-	return p.err
+	if p.err == nil {
+		p.err = b.Flush()
+	}
+	return p.n, p.err
 }
 
-// A printer keeps the first error.
+// results writes the results, and then the texts that fit into what room is left.
+func (d part) results(p *printer, room int) {
+	groups := d.parts[d.n]
+	var suppressed bool
+	for _, i := range groups {
+		suppressed = suppressed || d.groups[i].accepted()
+	}
+	texts := &artifacts{index: map[string]int{}, room: maxContents}
+	if d.split {
+		texts.room = max(0, min(maxContents, room-d.weight(groups)))
+	}
+	for n, i := range groups {
+		if n > 0 {
+			p.print(",")
+		}
+		p.print("\n")
+		r := d.result(&d.groups[i])
+		texts.embed(d.at, &d.groups[i], r)
+		b := p.marshal(r)
+		if suppressed && r.Suppressions == nil {
+			// Absent would mean that nobody knows; go-sarif can't write an empty list.
+			b = append(bytes.TrimSuffix(b, []byte("}")), `,"suppressions":[]}`...)
+		}
+		p.print(string(b))
+	}
+	p.print("]")
+	if len(texts.list) > 0 {
+		p.print(`,"artifacts":`)
+		p.value(texts.list)
+	}
+	p.print("}")
+}
+
+// A printer keeps the first error, and counts.
 type printer struct {
 	w   io.Writer
+	n   int64
 	err error
+	buf bytes.Buffer // of the last value
 }
 
 func (p *printer) print(s string) {
 	if p.err == nil {
-		_, p.err = io.WriteString(p.w, s)
+		var n int
+		n, p.err = io.WriteString(p.w, s)
+		p.n += int64(n)
 	}
 }
 
 func (p *printer) value(v any) { p.print(string(p.marshal(v))) }
 
-// marshal writes JSON without nulls and without a final newline.
+// marshal writes JSON without nulls and without a final newline. It is valid
+// until the next call.
 func (p *printer) marshal(v any) []byte {
-	b, err := compact(v)
+	p.buf.Reset()
+	b, err := compactTo(&p.buf, v)
 	if err == nil && bytes.Contains(b, []byte("null")) {
 		b, err = withoutNulls(b)
 	}
@@ -67,9 +96,10 @@ func (p *printer) marshal(v any) []byte {
 	return b
 }
 
-func compact(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+func compact(v any) ([]byte, error) { return compactTo(new(bytes.Buffer), v) }
+
+func compactTo(b *bytes.Buffer, v any) ([]byte, error) {
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err

@@ -87,7 +87,7 @@ func TestFilesAreNamedByRelativeURIs(t *testing.T) {
 		strings.Repeat("n", 300):       "",
 		"a/" + string([]byte{0xff, 0}): "",
 	} {
-		got := Reporter{Root: "/repo"}.fileURI(file)
+		got := fileURI("/repo", file)
 		acceptURI(t, got)
 		if want != "" && got != want {
 			t.Errorf("%q is named %q, want %q", file, got, want)
@@ -98,8 +98,8 @@ func TestFilesAreNamedByRelativeURIs(t *testing.T) {
 func TestAnObjectWithoutAFileIsNamedByItsPlaceInTheCluster(t *testing.T) {
 	long := strings.Repeat("n", 253)
 	for o, want := range map[audit.Ref]string{
-		{Kind: "Deployment", Namespace: "payments", Name: "api"}:      "cluster-state/prod/payments/Deployment/api.yaml",
-		{Kind: "ClusterPolicy", Name: "add-networkpolicy"}:            "cluster-state/prod/_cluster/ClusterPolicy/add-networkpolicy.yaml",
+		{Kind: "Deployment", Namespace: "payments", Name: "api"}:      "cluster-state/prod/payments/Deployment.apps/api.yaml",
+		{Kind: "ClusterPolicy", Name: "add-networkpolicy"}:            "cluster-state/prod/_cluster/ClusterPolicy.kyverno.io/add-networkpolicy.yaml",
 		{Kind: "CIDR", Name: "203.0.113.0/24"}:                        "cluster-state/prod/_cluster/CIDR/x94c6699ed4d8-203.0.113.0_24.yaml",
 		{Kind: "Pod", Namespace: "_cluster", Name: long}:              "",
 		{Kind: "Pod", Namespace: "..", Name: ".."}:                    "",
@@ -107,7 +107,7 @@ func TestAnObjectWithoutAFileIsNamedByItsPlaceInTheCluster(t *testing.T) {
 		{Kind: "Pod", Namespace: "n", Name: long}:                     "",
 		{Kind: "Pod", Namespace: "n", Name: strings.ToUpper("a\xff")}: "",
 	} {
-		got := stateURI("prod", o)
+		got := stateURI("prod", o, nil)
 		acceptURI(t, got)
 		if want != "" && got != want {
 			t.Errorf("%s is named %q, want %q", o, got, want)

@@ -92,7 +92,7 @@ func (t *teller) list(b blindness, names []string) {
 }
 
 // notifications tell of everything that was not seen, in a fixed order.
-func notifications(r *audit.Report, rules map[string]int, results []*sarif.Result) []*sarif.Notification {
+func notifications(r *audit.Report, rules map[string]int) []*sarif.Notification {
 	t, c := &teller{kinds: descriptors()}, &r.Coverage
 	if c.Flows == 0 {
 		t.tell(noFlows, "No flows were seen: the report says nothing of what the network carried")
@@ -118,39 +118,10 @@ func notifications(r *audit.Report, rules map[string]int, results []*sarif.Resul
 		n := t.tell(skippedRule, "Rule "+limit(plain(name), 300)+" was not applied", c.Skipped[name])
 		if i := slices.IndexFunc(r.Rules, func(i audit.RuleInfo) bool { return i.Name == name }); i >= 0 {
 			id := r.Rules[i].ID
-			n.WithAssociatedRule(sarif.NewReportingDescriptorReference().WithId(audit.Clean(id)).WithIndex(rules[id]))
+			n.WithAssociatedRule(sarif.NewReportingDescriptorReference().WithId(clean(id)).WithIndex(rules[id]))
 		}
 	}
-	t.limits(results)
 	return t.told
-}
-
-// Limits of the consumers, as they document them.
-const (
-	keptResults = 5000  // GitHub keeps and GitLab takes so many of a run
-	mostResults = 25000 // above, GitHub refuses the document
-)
-
-// limits warns where a dashboard shows less than there is.
-func (t *teller) limits(results []*sarif.Result) {
-	if n := len(results); n > mostResults {
-		t.tell(consumerLimit, fmt.Sprintf("%d results: GitHub refuses a run with more than %d, and GitLab takes %d", n, mostResults, keptResults))
-	} else if n > keptResults {
-		t.tell(consumerLimit, fmt.Sprintf("%d results: GitHub and GitLab keep %d of a run", n, keptResults))
-	}
-	same := map[string]bool{}
-	hidden := 0
-	for _, r := range results {
-		at := r.Locations[0].PhysicalLocation
-		key := fmt.Sprintf("%s %s %d", *r.RuleID, *at.ArtifactLocation.URI, *at.Region.StartLine)
-		if same[key] {
-			hidden++
-		}
-		same[key] = true
-	}
-	if hidden > 0 {
-		t.tell(consumerLimit, fmt.Sprintf("GitLab shows results of one rule at the same line as one; so %d are not shown there by themselves", hidden))
-	}
 }
 
 func counts[N int | uint64](m map[string]N) []string {

@@ -1,9 +1,9 @@
 package sarif
 
 import (
+	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/owenrumney/go-sarif/v2/sarif"
 	"github.com/segproof/segproof/audit"
@@ -12,125 +12,141 @@ import (
 // GitLab drops a result whose message is longer than 2,048.
 const (
 	maxMessage  = 2000
-	maxSentence = 1200
+	maxSentence = 1200 // of what is wrong, so that what to do has room
 )
 
-// failures are the findings that become results, the worst first and then
-// completely ordered.
-func failures(fs []audit.Finding) []audit.Finding {
-	fs = slices.DeleteFunc(slices.Clone(fs), func(f audit.Finding) bool { return f.Kind == audit.Passes })
-	audit.SortFindings(fs)
-	return fs
-}
+// maxRelated bounds the locations and objects that a result refers to.
+const maxRelated = 20
 
-// result is a finding. The line hash that GitHub wants is not one of a line:
-// GitHub keeps what it is given, and so an alert survives changes of the file.
-func (s Reporter) result(cluster string, f *audit.Finding, rule int) *sarif.Result {
-	g := gradeOf(f.Severity)
-	at, locatedBy := s.location(cluster, f)
-	r := sarif.NewRuleResult(audit.Clean(f.ID)).WithRuleIndex(rule).
-		WithKind("fail").WithLevel(g.level).WithRank(g.rank).
-		WithMessage(sarif.NewTextMessage(message(f))).
-		WithLocations([]*sarif.Location{at}).
-		WithRelatedLocations(s.related(f))
-	id := audit.Clean(f.Fingerprint)
+// result is a group. The line hash that GitHub wants is not one of a line: GitHub
+// keeps what it is given, and so an alert survives changes of the file.
+func (d *documents) result(g *group) *sarif.Result {
+	f := g.worst()
+	mark := gradeOf(f.Severity)
+	r := sarif.NewRuleResult(clean(f.ID)).WithRuleIndex(d.rules[f.ID]).
+		WithKind("fail").WithLevel(mark.level).WithRank(mark.rank).
+		WithMessage(sarif.NewTextMessage(message(g.findings))).
+		WithLocations([]*sarif.Location{g.location(d.cluster, g.subjects()...)})
 	r.PartialFingerprints = map[string]any{
-		"segproofId/v1":           id,
-		"primaryLocationLineHash": id[:min(16, len(id))] + ":1",
+		"segproofId/v1":           g.id,
+		"primaryLocationLineHash": g.id[:16] + ":1",
 	}
-	if s.Baseline {
-		state := string(audit.New)
-		if f.State == audit.Unchanged {
-			state = string(audit.Unchanged)
-		}
-		r.WithBaselineState(state)
+	if d.Baseline {
+		r.WithBaselineState(baselineState(g.findings))
 	}
-	r.Properties = properties(f, locatedBy)
+	if g.accepted() {
+		r.Suppressions = []*sarif.Suppression{sarif.NewSuppression("external").WithStatus("accepted").
+			WithJustifcation(limit(plain(f.Suppressed.Reason), 1000))}
+	}
+	if !d.lean {
+		r.WithRelatedLocations(d.related(g))
+		r.CodeFlows = d.codeFlows(g)
+		r.Fixes = d.fixes(g)
+	}
+	r.Properties = d.properties(g)
 	return r
 }
 
-// message says what is wrong with which object, and what to do.
-func message(f *audit.Finding) string {
-	what := audit.Clean(f.Message)
-	if about := audit.Clean(f.Subject.String()); !strings.Contains(what, about) {
-		what = about + ": " + what
+// baselineState is what a group is relative to the record it was compared with:
+// one that has grown, or come back in part, was there and is not the same.
+func baselineState(fs []*audit.Finding) string {
+	known := 0
+	for _, f := range fs {
+		if f.State == audit.Unchanged {
+			known++
+		}
 	}
-	if f.Peer != nil && !strings.Contains(f.Message, f.Peer.Name) {
-		end := strings.Join(strings.Fields(string(f.Direction)+" with "+f.Peer.String()+" "+f.PortName()), " ")
-		what += " (" + audit.Clean(end) + ")"
+	switch known {
+	case 0:
+		return "new"
+	case len(fs):
+		return "unchanged"
 	}
-	what = limit(plain(what), maxSentence) + "."
-	if f.Fix != "" {
-		what += " What to do: " + plain(f.Fix)
+	return "updated"
+}
+
+// message says what is wrong with which objects, and what to do. What has no
+// room is counted.
+func message(fs []*audit.Finding) string {
+	what := sentence(fs[0]) + "."
+	for i, f := range fs[1:] {
+		next := "\nAlso: " + sentence(f) + "."
+		left := len(fs) - 1 - i
+		if len(what)+len(next) > maxSentence-len("\nAnd 1000000 more.") && left > 0 {
+			what += fmt.Sprintf("\nAnd %d more.", left)
+			break
+		}
+		what += next
+	}
+	if fix := fs[0].Fix; fix != "" {
+		what += " What to do: " + plain(fix)
 	}
 	return limit(what, maxMessage)
 }
 
-// maxRelated bounds the policies that a result refers to.
-const maxRelated = 20
+// sentence says what is wrong with one object, without a final period.
+func sentence(f *audit.Finding) string {
+	what := clean(f.Message)
+	if about := clean(f.Subject.String()); !strings.Contains(what, about) {
+		what = about + ": " + what
+	}
+	if f.Peer != nil && !strings.Contains(f.Message, f.Peer.Name) {
+		end := strings.Join(strings.Fields(string(f.Direction)+" with "+f.Peer.String()+" "+f.PortName()), " ")
+		what += " (" + clean(end) + ")"
+	}
+	return limit(plain(what), maxSentence)
+}
 
-// related are the policies that took part and are known to be in a file.
-func (s Reporter) related(f *audit.Finding) []*sarif.Location {
+// related are the policies that took part and the other ends, where they are
+// declared.
+func (d *documents) related(g *group) []*sarif.Location {
 	var ls []*sarif.Location
-	seen := map[audit.Source]bool{f.Location: true}
-	for _, p := range f.Policies {
-		at := p.Location
-		if at.File == "" || at.File == stdin || seen[at] || len(ls) == maxRelated {
-			continue
+	type spot struct {
+		uri  string
+		line int
+	}
+	seen := map[spot]bool{{g.uri, g.line}: true}
+	add := func(p audit.PolicyRef) {
+		if len(ls) == maxRelated || !isFile(p.Location) && d.at.declared[p.Ref] == nil {
+			return
 		}
-		seen[at] = true
-		ls = append(ls, physical(s.fileURI(at.File), at.Line).WithId(len(ls)+1).
+		at := d.at.object(p)
+		if seen[spot{at.uri, at.line}] {
+			return
+		}
+		seen[spot{at.uri, at.line}] = true
+		ls = append(ls, at.location(d.cluster, p.Ref).WithId(len(ls)+1).
 			WithMessage(sarif.NewTextMessage(limit(plain(policyName(p)), 1000))))
+	}
+	for _, f := range g.findings {
+		for _, p := range f.Policies {
+			add(p)
+		}
+		if f.Peer != nil && isObject(*f.Peer) {
+			add(audit.PolicyRef{Ref: *f.Peer})
+		}
+		if len(ls) == maxRelated {
+			break
+		}
 	}
 	return ls
 }
 
 func policyName(p audit.PolicyRef) string { return strings.TrimSpace(p.Ref.String() + " " + p.Rule) }
 
-// properties carry what SARIF has no place for.
-func properties(f *audit.Finding, locatedBy string) sarif.Properties {
-	ps := sarif.Properties{"locatedBy": locatedBy, "severity": audit.Clean(string(f.Severity))}
-	for k, v := range map[string]string{
-		"owner": f.Owner, "direction": string(f.Direction), "protocol": string(f.Protocol), "namespace": f.Subject.Namespace,
-	} {
-		if v != "" {
-			ps[k] = limit(audit.Clean(v), 300)
+// unique is what of is of each finding, each once, at most maxRelated, and in
+// order.
+func unique(fs []*audit.Finding, of func(*audit.Finding) []string) []string {
+	var out []string
+	for _, f := range fs {
+		for _, s := range of(f) {
+			if s != "" && !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+		if len(out) >= maxRelated {
+			return out[:maxRelated]
 		}
 	}
-	if f.Peer != nil {
-		ps["peer"] = limit(audit.Clean(f.Peer.String()), 600)
-	}
-	if f.Port != nil {
-		ps["port"] = int(*f.Port) // for ICMP the type, which may be 0
-	}
-	var policies []string
-	for _, p := range f.Policies[:min(len(f.Policies), maxRelated)] {
-		policies = append(policies, limit(audit.Clean(policyName(p)), 600))
-	}
-	if policies != nil {
-		ps["policies"] = policies
-	}
-	if es := evidence(f.Evidence); es != nil {
-		ps["evidence"] = es
-	}
-	return ps
-}
-
-// observation is a piece of evidence, without its samples.
-type observation struct {
-	What        string    `json:"what"`
-	Flows       uint64    `json:"flows,omitempty"`
-	Connections uint64    `json:"connections,omitempty"`
-	First       time.Time `json:"first,omitzero"`
-	Last        time.Time `json:"last,omitzero"`
-}
-
-// evidence is the first pieces of it; the record has all.
-func evidence(es []audit.Evidence) []observation {
-	const most = 3
-	var os []observation
-	for _, e := range es[:min(len(es), most)] {
-		os = append(os, observation{limit(audit.Clean(e.What), 500), e.Flows, e.Connections, e.First.UTC(), e.Last.UTC()})
-	}
-	return os
+	return out
 }

@@ -33,7 +33,7 @@ func gradeOf(s audit.Severity) grade {
 
 // rulesOf returns the rules that the report describes, by id, and those that
 // only its findings name, so that every result has its rule.
-func rulesOf(r *audit.Report, fails []audit.Finding) []audit.RuleInfo {
+func rulesOf(r *audit.Report, fails []*audit.Finding) []audit.RuleInfo {
 	rules := slices.Clone(r.Rules)
 	for _, f := range fails {
 		rules = append(rules, audit.RuleInfo{ID: f.ID, Name: f.Rule, Severity: f.Severity, Fix: f.Fix})
@@ -44,12 +44,12 @@ func rulesOf(r *audit.Report, fails []audit.Finding) []audit.RuleInfo {
 
 // descriptor describes a rule. GitHub shows its help beside each result.
 func descriptor(i audit.RuleInfo) *sarif.ReportingDescriptor {
-	name := limit(cmp.Or(audit.Clean(i.Name), audit.Clean(i.ID), "unknown"), 200)
+	name := limit(cmp.Or(clean(i.Name), clean(i.ID), "unknown"), 200)
 	title := cmp.Or(plain(i.Title), name)
 	g := gradeOf(i.Severity)
 	rank := float64(g.rank)
 	text, markdown := help(i)
-	return sarif.NewRule(audit.Clean(i.ID)).WithName(name).
+	return sarif.NewRule(clean(i.ID)).WithName(name).
 		WithShortDescription(sarif.NewMultiformatMessageString(limit(title, 1000))).
 		WithFullDescription(sarif.NewMultiformatMessageString(limit(cmp.Or(plain(i.Why), title), 1000))).
 		WithHelpURI(home + "/blob/main/audit/rules/README.md").
@@ -63,12 +63,23 @@ func descriptor(i audit.RuleInfo) *sarif.ReportingDescriptor {
 		})
 }
 
-// tags are at most ten: more are dropped by GitHub and refused by GitLab.
+// tags are at most ten: more are dropped by GitHub and refused by GitLab. A rule
+// that speaks of a weakness names it in both ways in which dashboards read it.
 func tags(name string) []string {
 	family, _, _ := strings.Cut(name, "-")
 	ts := []string{"security", "kubernetes", "networkpolicy"}
 	if !slices.Contains(ts, family) {
 		ts = append(ts, limit(family, 50))
+	}
+	weakness := ""
+	switch family {
+	case "enforce", "kyverno":
+		weakness = "cwe-693" // protection mechanism failure
+	case "cover":
+		weakness = "cwe-284" // improper access control
+	}
+	if weakness != "" {
+		ts = append(ts, weakness, "external/cwe/"+weakness)
 	}
 	return ts
 }
@@ -95,9 +106,30 @@ func help(i audit.RuleInfo) (text, markdown string) {
 // plain makes text harmless for a SARIF message, in which [text](target) is a
 // link; line breaks stay.
 func plain(s string) string {
+	if ascii(s) {
+		return strings.ReplaceAll(s, "](", "] (")
+	}
 	var lines []string
 	for l := range strings.Lines(s) {
-		lines = append(lines, strings.ReplaceAll(audit.Clean(strings.TrimRight(l, "\r\n")), "](", "] ("))
+		lines = append(lines, strings.ReplaceAll(clean(strings.TrimRight(l, "\r\n")), "](", "] ("))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// clean is [audit.Clean], which costs more where there is nothing to be cleaned.
+func clean(s string) string {
+	if ascii(s) {
+		return s
+	}
+	return audit.Clean(s)
+}
+
+// ascii tells whether text is one line of characters that everybody can see.
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -34,14 +34,14 @@ type digest struct {
 	below    tally            // the others
 	fresh    int              // new ones of those shown
 	gone     int              // of those at or above least
+	accepted int              // by exceptions: they fail nothing
 	proven   int
-	compared bool // with a former record, so that new and gone mean something
+	all      string // where all of them are
+	compared bool   // with a former record, so that new and gone mean something
 }
 
 func newDigest(r *audit.Report, least audit.Severity) *digest {
-	d := &digest{Report: r, least: least, fails: tally{}, below: tally{}, compared: len(r.Gone) > 0}
-	// What has a severity that is not known is shown rather than lost.
-	small := func(s audit.Severity) bool { return s.Rank() >= 0 && s.Rank() < least.Rank() }
+	d := &digest{Report: r, least: least, fails: tally{}, below: tally{}, compared: len(r.Gone) > 0, all: inOutput}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		d.compared = d.compared || f.State == audit.Unchanged
@@ -49,8 +49,12 @@ func newDigest(r *audit.Report, least audit.Severity) *digest {
 			d.proven++
 			continue
 		}
+		if f.Suppressed != nil {
+			d.accepted++
+			continue
+		}
 		d.fails[f.Severity]++
-		if small(f.Severity) {
+		if d.small(f) {
 			d.below[f.Severity]++
 			continue
 		}
@@ -59,13 +63,21 @@ func newDigest(r *audit.Report, least audit.Severity) *digest {
 			d.fresh++
 		}
 	}
-	for _, f := range r.Gone {
-		if !small(f.Severity) {
+	for i := range r.Gone {
+		if f := &r.Gone[i]; f.Kind != audit.Passes && !d.small(f) {
 			d.gone++
 		}
 	}
 	slices.SortFunc(d.shown, compare)
 	return d
+}
+
+const inOutput = "The output of the run has all of them"
+
+// small tells what is counted and not shown. What has a severity that is not
+// known is shown rather than lost.
+func (d *digest) small(f *audit.Finding) bool {
+	return f.Severity.Rank() >= 0 && f.Severity.Rank() < d.least.Rank()
 }
 
 // news tells whether a channel that asked for quiet is to hear of it.
@@ -100,6 +112,12 @@ func (d *digest) message() (text string, blocks []slack.Block) {
 	return head + "\n" + seen(&d.Coverage), append(blocks, cover...)
 }
 
+// payload is the digest as it is sent to a channel.
+func (d *digest) payload(channel string) payload {
+	text, blocks := d.message()
+	return payload{Channel: channel, Text: text, Blocks: blocks, Parse: "none"}
+}
+
 // headline is what a phone shows: the cluster and how much was found.
 func (d *digest) headline() string {
 	const product = "Segproof, "
@@ -129,11 +147,14 @@ func (d *digest) rest(n int) string {
 	if d.gone > 0 {
 		lines = append(lines, number(d.gone)+" gone: looked for again, and no longer found")
 	}
+	if d.accepted > 0 {
+		lines = append(lines, number(d.accepted)+" accepted by exceptions")
+	}
 	if d.proven > 0 {
 		lines = append(lines, number(d.proven)+" proven to be enforced")
 	}
 	if len(lines) > 0 {
-		lines = append(lines, "The output of the run has all of them")
+		lines = append(lines, d.all)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -46,43 +46,102 @@ func dryRun(t *testing.T, r *audit.Report, o Options) string {
 	if err := reporter.Report(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if b.Len() > 0 {
-		if reason, details := judge(b.String()); reason != "" {
+	for _, m := range documents(t, b.String()) {
+		if reason, details := judge(m); reason != "" {
 			t.Errorf("Slack would refuse it: %s %q", reason, details)
 		}
 	}
 	return b.String()
 }
 
-func TestTheDigestIsAsInTheGoldenFile(t *testing.T) {
+// documents takes a dry run apart.
+func documents(t *testing.T, s string) (out []string) {
+	t.Helper()
+	for d := json.NewDecoder(strings.NewReader(s)); d.More(); {
+		var m json.RawMessage
+		if err := d.Decode(&m); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, compact(string(m)))
+	}
+	return out
+}
+
+func TestEachMessageIsAsInItsGoldenFile(t *testing.T) {
 	nothing := canonical(t)
 	nothing.Findings, nothing.Gone = []audit.Finding{}, nil
 	unseen := &audit.Report{Cluster: "kind", Run: audit.Run{ID: "X"}}
-	for name, g := range map[string]struct {
-		report *audit.Report
-		o      Options
-	}{
-		"token":    {canonical(t), Options{Token: token, Channel: channel, MinSeverity: audit.Medium}},
-		"webhook":  {canonical(t), Options{WebhookURL: hook, MinSeverity: audit.Critical}},
-		"nothing":  {nothing, Options{Channel: channel, MinSeverity: audit.Medium}},
-		"no-flows": {unseen, Options{}},
+	all := documents(t, dryRun(t, canonical(t), Options{Token: token, Channel: channel, MinSeverity: audit.Medium, Buttons: true}))
+	for name, got := range map[string][]string{
+		"digest":   having(all, `"id":"digest"`),
+		"critical": having(all, `"id":"critical/`),
+		"owner":    having(all, `"id":"owner/`),
+		"resolved": {resolved(t)},
+		"webhook":  documents(t, dryRun(t, canonical(t), Options{WebhookURL: hook, MinSeverity: audit.Critical})),
+		"nothing":  documents(t, dryRun(t, nothing, Options{Channel: channel, MinSeverity: audit.Medium})),
+		"no-flows": documents(t, dryRun(t, unseen, Options{})),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := dryRun(t, g.report, g.o)
-			file := "testdata/" + name + ".json"
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Error(diff)
-			}
+			golden(t, "testdata/"+name+".json", got)
 		})
+	}
+}
+
+// resolved is what becomes of the message of a critical finding that is gone.
+func resolved(t *testing.T) string {
+	r := canonical(t)
+	gone := r.Findings[0]
+	r.Findings, r.Gone = nil, []audit.Finding{gone}
+	reporter, err := New(Options{Token: token, Channel: channel, Buttons: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := reporter.room(reporter.parts(r)[0]).criticalPayload(&r.Gone[0], isResolved)
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// having are the messages with a text in them.
+func having(all []string, text string) (out []string) {
+	for _, m := range all {
+		if strings.Contains(compact(m), text) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func compact(m string) string {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(m)) != nil {
+		return m
+	}
+	return b.String()
+}
+
+func golden(t *testing.T, file string, messages []string) {
+	t.Helper()
+	var b bytes.Buffer
+	for _, m := range messages {
+		if err := json.Indent(&b, []byte(m), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteByte('\n')
+	}
+	if *update {
+		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -136,7 +195,8 @@ func addUp(t *testing.T, r *audit.Report, least audit.Severity) int {
 		}
 	}
 	var m struct{ Blocks []anyBlock }
-	if err := json.Unmarshal([]byte(dryRun(t, r, Options{MinSeverity: least})), &m); err != nil {
+	messages := documents(t, dryRun(t, r, Options{Channel: channel, MinSeverity: least, Buttons: true}))
+	if err := json.Unmarshal([]byte(messages[0]), &m); err != nil {
 		t.Fatal(err)
 	}
 	shown, counted, owners := tally{}, tally{}, tally{}
@@ -169,11 +229,35 @@ func addUp(t *testing.T, r *audit.Report, least audit.Severity) int {
 	if diff := cmp.Diff(total, all); diff != "" {
 		t.Errorf("shown and counted (-found +told):\n%s", diff)
 	}
+	if told := toldInThread(t, messages); told != owners.sum() {
+		t.Errorf("the owners are told of %d findings in the thread, and have %d", told, owners.sum())
+	}
 	owners.add(below)
 	if diff := cmp.Diff(total, owners); diff != "" {
 		t.Errorf("by owner and below (-found +told):\n%s", diff)
 	}
 	return shown.sum()
+}
+
+// toldInThread counts the findings that the replies show or count.
+func toldInThread(t *testing.T, messages []string) (n int) {
+	t.Helper()
+	for _, text := range having(messages, `"id":"owner/`) {
+		var m struct{ Blocks []anyBlock }
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range m.Blocks {
+			line, _, _ := strings.Cut(b.Text.Text, "\n")
+			if shownLine.MatchString(line) {
+				n++
+			}
+			if _, list, ok := strings.Cut(line, " more not shown here: "); ok {
+				n += numbers(list).sum()
+			}
+		}
+	}
+	return n
 }
 
 var (
@@ -206,7 +290,7 @@ func many(n int, s string, size int) *audit.Report {
 			ID: "SEG401", Rule: long, Severity: audit.Severities[i*7%len(audit.Severities)], Kind: audit.Fails, State: audit.New,
 			Subject: audit.Ref{Kind: "Deployment", Namespace: long, Name: fmt.Sprint(i) + long}, Peer: &audit.Ref{Kind: "CIDR", Name: long},
 			Direction: audit.Ingress, Protocol: audit.Protocol(long), Port: &port, Owner: fmt.Sprint(i%37) + long,
-			Message: long, Fix: long, Location: audit.Source{File: long, Line: 1},
+			Fingerprint: digestOf(fmt.Sprint(i)) + digestOf(fmt.Sprint(-i)), Message: long, Fix: long, Location: audit.Source{File: long, Line: 1},
 		})
 	}
 	if n == 1 {

@@ -18,17 +18,23 @@ type Error struct {
 	what      string
 	hint      string
 	temporary bool
+	odd       bool          // it is perhaps not Slack who answered
+	unsure    bool          // it may have been done nevertheless
 	wait      time.Duration // that Slack asks for
 	ended     error         // the context's, if that ended it: context.Canceled or context.DeadlineExceeded
 }
 
 func (e *Error) Error() string {
-	s := "post to slack: " + e.what
+	s, hint := "post to slack: "+e.what, e.hint
+	if e.unsure {
+		s += "; the message may have been posted"
+		hint = "look into the channel before trying again"
+	}
 	if e.wait > 0 {
 		s += "; to be tried again after " + e.wait.String()
 	}
-	if e.hint != "" {
-		s += "\n" + e.hint
+	if hint != "" {
+		s += "\n" + hint
 	}
 	return s
 }
@@ -39,13 +45,8 @@ func (e *Error) Temporary() bool { return e.temporary }
 // Unwrap returns the error of the context, if that ended the attempt.
 func (e *Error) Unwrap() error { return e.ended }
 
-// maybe tells that the message may have been posted nevertheless.
-func (e *Error) maybe(posted bool) {
-	if posted {
-		e.what += "; the message may have been posted"
-		e.hint = "look into the channel before trying again"
-	}
-}
+// refused tells that Slack surely did not do it, and would not if asked again.
+func (e *Error) refused() bool { return !e.temporary && !e.unsure && e.ended == nil }
 
 func asError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -63,6 +64,7 @@ func asError(err error) *Error {
 // unreadable is an answer 200 that is not Slack's: a proxy's, a login page.
 func unreadable(body []byte) *Error {
 	return &Error{
+		odd:  true,
 		what: "the answer does not say whether the message was posted" + quoted(body),
 		hint: "look into the channel, and check the address and the proxy: it is perhaps not Slack who answers",
 	}
@@ -94,7 +96,7 @@ func refusal(reason string, details ...string) *Error {
 	case "ratelimited", "rate_limited":
 		e.temporary = true
 	case "internal_error", "fatal_error", "rollup_error":
-		e.maybe(true) // Slack's documentation says that some of it may have succeeded
+		e.unsure = true // Slack's documentation says that some of it may have succeeded
 	}
 	return e
 }

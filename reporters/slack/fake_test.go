@@ -1,89 +1,315 @@
 package slack
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"testing"
-	"unicode/utf8"
-
-	"github.com/segproof/segproof/audit"
+	"time"
 )
 
 const (
-	token   = "xoxb-0000-not-a-real-token"
-	channel = "C0123456789"
-	hook    = "http://hooks.test/services/T0000/B0000/not-a-real-webhook"
-	api     = "http://slack.test/api/"
+	token    = "xoxb-0000-not-a-real-token"
+	appToken = "xapp-0000-not-a-real-token"
+	channel  = "C0123456789"
+	hook     = "http://hooks.test/services/T0000/B0000/not-a-real-webhook"
+	apiURL   = "http://slack.test/api/"
 )
 
-// A fake is Slack as far as a digest goes. It refuses what Slack refuses.
+// everything an app of ours may be allowed to do.
+var everything = []string{"chat:write", "files:write", "channels:history", "channels:read"}
+
+// A fake is Slack as far as we go. It refuses what Slack refuses: what is too
+// long, too fast, not allowed, or elsewhere.
 type fake struct {
-	mu     sync.Mutex
-	before []http.HandlerFunc // answers instead, to the first requests
-	calls  int
-	posted []string // the fields of each message taken, as JSON
+	mu       sync.Mutex
+	scopes   []string                      // nil: chat:write only
+	channels []string                      // nil: only the usual one
+	before   []http.HandlerFunc            // answers instead, to the first posts
+	instead  map[string][]http.HandlerFunc // the same for other methods
+	calls    int                           // posts
+	posted   []string                      // the fields of each message taken, as JSON
+	methods  map[string]int
+	messages []*fakeMessage
+	files    map[string]*fakeFile
+	at       map[string]time.Time // by channel: the last post
+	clock    int64
+	refused  []string     // the reasons that were given
+	heard    chan string  // if not nil, gets each method that was answered
+	sockets  chan *socket // gets each connection of Socket Mode
 }
 
+type fakeMessage struct {
+	channel, ts, thread, body string
+	edits                     int
+	file                      *fakeFile
+}
+
+type fakeFile struct{ id, name, content string }
+
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method, isAPI := strings.CutPrefix(r.URL.Path, "/api/")
+	isPost := method == "chat.postMessage" || strings.HasPrefix(r.URL.Path, "/services/")
 	f.mu.Lock()
-	f.calls++
+	if f.methods == nil {
+		f.methods, f.files, f.at = map[string]int{}, map[string]*fakeFile{}, map[string]time.Time{}
+	}
+	f.methods[method]++
 	var instead http.HandlerFunc
-	if f.calls <= len(f.before) {
-		instead = f.before[f.calls-1]
+	if isPost {
+		if f.calls++; f.calls <= len(f.before) {
+			instead = f.before[f.calls-1]
+		}
+	} else if q := f.instead[method]; len(q) > 0 {
+		instead, f.instead[method] = q[0], q[1:]
 	}
 	f.mu.Unlock()
 	switch {
 	case instead != nil:
 		instead(w, r)
-	case r.URL.Path == "/api/chat.postMessage":
-		f.postMessage(w, r)
+	case isAPI:
+		f.method(w, r, method)
+		if f.heard != nil {
+			f.heard <- method + " " + r.PostFormValue("text")
+		}
+	case r.URL.Path == "/socket":
+		f.sockets <- newSocket(w, r)
 	case r.URL.Path == "/services/T0000/B0000/not-a-real-webhook":
 		f.webhook(w, r)
 	case strings.HasPrefix(r.URL.Path, "/services/"):
 		http.Error(w, "no_service", http.StatusNotFound)
+	case strings.HasPrefix(r.URL.Path, "/upload/"):
+		f.upload(w, r)
 	default:
 		http.NotFound(w, r)
 	}
 }
 
+// name is the usual channel's, which Slack takes for posting only.
+const name = "#security"
+
+// needs is the scope that a method needs.
+var needs = map[string]string{
+	"chat.postMessage": "chat:write", "chat.update": "chat:write", "chat.postEphemeral": "chat:write",
+	"conversations.history": "channels:history", "conversations.replies": "channels:history", "conversations.info": "channels:read",
+	"files.getUploadURLExternal": "files:write", "files.completeUploadExternal": "files:write", "files.delete": "files:write",
+}
+
+func (f *fake) method(w http.ResponseWriter, r *http.Request, method string) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	given := r.PostFormValue("token")
+	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		given = bearer
+	}
+	scopes := f.scopes
+	if scopes == nil {
+		scopes = []string{"chat:write"}
+	}
+	w.Header().Set("X-OAuth-Scopes", strings.Join(scopes, ","))
+	want := token
+	if method == "apps.connections.open" {
+		want = appToken
+	}
+	switch {
+	case given == "":
+		f.refuseWith(w, "not_authed")
+	case given != want:
+		f.refuseWith(w, "invalid_auth")
+	case needs[method] != "" && !slices.Contains(scopes, needs[method]):
+		reply, _ := json.Marshal(map[string]any{"ok": false, "error": "missing_scope", "needed": needs[method]})
+		_, _ = w.Write(reply)
+	case method == "chat.postMessage" && r.PostFormValue("channel") == name:
+		f.do(w, r, method)
+	case r.PostFormValue("channel") != "" && !f.has(r.PostFormValue("channel")):
+		f.refuseWith(w, "channel_not_found")
+	default:
+		f.do(w, r, method)
+	}
+}
+
+func (f *fake) has(c string) bool {
+	if f.channels == nil {
+		return c == channel
+	}
+	return slices.Contains(f.channels, c)
+}
+
+func (f *fake) refuseWith(w http.ResponseWriter, reason string, details ...string) {
+	f.refused = append(f.refused, reason)
+	say(w, map[string]any{"ok": false, "error": reason, "response_metadata": map[string]any{"messages": details}})
+}
+
+func (f *fake) do(w http.ResponseWriter, r *http.Request, method string) {
+	switch method {
+	case "auth.test":
+		say(w, map[string]any{"ok": true, "team": "Acme", "user": "segproof"})
+	case "conversations.info":
+		say(w, map[string]any{"ok": true, "channel": map[string]any{"id": r.PostFormValue("channel"), "name": "security", "is_member": true}})
+	case "chat.postMessage":
+		f.postMessage(w, r)
+	case "chat.update":
+		f.updateMessage(w, r)
+	case "conversations.history", "conversations.replies":
+		f.history(w, r)
+	case "files.getUploadURLExternal":
+		id := fmt.Sprintf("F%d", len(f.files)+1)
+		f.files[id] = &fakeFile{id: id, name: r.PostFormValue("filename")}
+		say(w, map[string]any{"ok": true, "upload_url": "http://slack.test/upload/" + id, "file_id": id})
+	case "files.completeUploadExternal":
+		f.complete(w, r)
+	case "files.delete":
+		f.deleteFile(w, r)
+	default:
+		f.pressed(w, r, method)
+	}
+}
+
 func (f *fake) postMessage(w http.ResponseWriter, r *http.Request) {
+	body, reason, details := judged(r)
+	c, thread := r.PostFormValue("channel"), r.PostFormValue("thread_ts")
+	if c == name {
+		c = channel
+	}
+	switch {
+	case reason != "":
+		f.refuseWith(w, reason, details...)
+		return
+	case thread != "" && f.find(c, thread) == nil:
+		f.refuseWith(w, "thread_not_found")
+		return
+	case time.Since(f.at[c]) < time.Second:
+		f.refused = append(f.refused, "too fast")
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+		return
+	}
+	m := f.add(c, thread, body)
+	f.at[c] = time.Now()
+	f.posted = append(f.posted, body)
+	say(w, map[string]any{"ok": true, "channel": c, "ts": m.ts, "message": map[string]any{"blocks": "of a kind that the library does not know"}})
+}
+
+func (f *fake) add(c, thread, body string) *fakeMessage {
+	f.clock++
+	m := &fakeMessage{channel: c, ts: fmt.Sprintf("%d.%06d", time.Now().Unix(), f.clock), thread: thread, body: body}
+	f.messages = append(f.messages, m)
+	return m
+}
+
+func (f *fake) find(c, ts string) *fakeMessage {
+	for _, m := range f.messages {
+		if m.channel == c && m.ts == ts {
+			return m
+		}
+	}
+	return nil
+}
+
+func (f *fake) updateMessage(w http.ResponseWriter, r *http.Request) {
+	body, reason, details := judged(r)
+	m := f.find(r.PostFormValue("channel"), r.PostFormValue("ts"))
+	switch {
+	case reason != "":
+		f.refuseWith(w, reason, details...)
+	case m == nil:
+		f.refuseWith(w, "message_not_found")
+	default:
+		m.body = body
+		m.edits++
+		say(w, map[string]any{"ok": true, "channel": m.channel, "ts": m.ts})
+	}
+}
+
+func (f *fake) history(w http.ResponseWriter, r *http.Request) {
+	c, ts, oldest := r.PostFormValue("channel"), r.PostFormValue("ts"), r.PostFormValue("oldest")
+	limit, _ := strconv.Atoi(r.PostFormValue("limit"))
+	skip, _ := strconv.Atoi(r.PostFormValue("cursor"))
+	var all []map[string]any
+	for _, m := range slices.Backward(f.messages) {
+		if m.channel != c || m.thread != ts && m.ts != ts || m.ts < oldest {
+			continue
+		}
+		var body struct{ Metadata any }
+		_ = json.Unmarshal([]byte(m.body), &body)
+		one := map[string]any{"ts": m.ts, "blocks": "of a kind that the library does not know"}
+		if r.PostFormValue("include_all_metadata") == "1" && body.Metadata != nil {
+			one["metadata"] = body.Metadata
+		}
+		if m.file != nil {
+			one["files"] = []any{map[string]any{"id": m.file.id, "name": m.file.name, "size": "not a number"}}
+		}
+		all = append(all, one)
+	}
+	next := ""
+	all = all[min(skip, len(all)):]
+	if len(all) > limit {
+		all, next = all[:limit], fmt.Sprint(skip+limit)
+	}
+	say(w, map[string]any{"ok": true, "messages": all, "has_more": next != "", "response_metadata": map[string]any{"next_cursor": next}})
+}
+
+func (f *fake) upload(w http.ResponseWriter, r *http.Request) {
+	part, _, err := r.FormFile("file")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	content, _ := io.ReadAll(part)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.files[strings.TrimPrefix(r.URL.Path, "/upload/")].content = string(content)
+	fmt.Fprintf(w, "OK - %d", len(content))
+}
+
+func (f *fake) complete(w http.ResponseWriter, r *http.Request) {
+	var files []struct{ ID string }
+	_ = json.Unmarshal([]byte(r.PostFormValue("files")), &files)
+	c, thread := r.PostFormValue("channel_id"), r.PostFormValue("thread_ts")
+	if len(files) != 1 || f.files[files[0].ID] == nil || !f.has(c) || f.find(c, thread) == nil {
+		f.refuseWith(w, "invalid_arguments")
+		return
+	}
+	f.add(c, thread, "{}").file = f.files[files[0].ID]
+	say(w, map[string]any{"ok": true, "files": []any{map[string]any{"id": files[0].ID}}})
+}
+
+func (f *fake) deleteFile(w http.ResponseWriter, r *http.Request) {
+	id := r.PostFormValue("file")
+	if f.files[id] == nil {
+		f.refuseWith(w, "file_not_found")
+		return
+	}
+	delete(f.files, id)
+	f.messages = slices.DeleteFunc(f.messages, func(m *fakeMessage) bool { return m.file != nil && m.file.id == id })
+	say(w, map[string]any{"ok": true})
+}
+
+// judged is a message of the API's, and why Slack would refuse it.
+func judged(r *http.Request) (body, reason string, details []string) {
 	fields := map[string]json.RawMessage{}
 	for _, name := range []string{"channel", "text", "parse"} {
 		fields[name], _ = json.Marshal(r.PostFormValue(name))
 	}
-	for _, name := range []string{"blocks", "link_names", "unfurl_links", "unfurl_media"} {
-		fields[name] = json.RawMessage(r.PostFormValue(name))
+	if ts := r.PostFormValue("thread_ts"); ts != "" {
+		fields["thread_ts"], _ = json.Marshal(ts)
 	}
-	var reason string
-	var details []string
-	body, err := json.Marshal(fields)
-	switch {
-	case r.PostFormValue("token") == "":
-		reason = "not_authed"
-	case r.PostFormValue("token") != token:
-		reason = "invalid_auth"
-	case r.PostFormValue("channel") != channel:
-		reason = "channel_not_found"
-	case err != nil:
-		reason = "invalid_blocks_format"
-	default:
-		reason, details = judge(string(body))
+	for _, name := range []string{"blocks", "link_names", "unfurl_links", "unfurl_media", "metadata"} {
+		if v := r.PostFormValue(name); v != "" {
+			fields[name] = json.RawMessage(v)
+		}
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	if reason != "" {
-		answer(w, map[string]any{"ok": false, "error": reason, "response_metadata": map[string]any{"messages": details}})
-		return
+	b, err := json.Marshal(fields)
+	if err != nil {
+		return "", "invalid_blocks_format", nil
 	}
-	f.take(string(body))
-	answer(w, map[string]any{"ok": true, "channel": channel, "ts": "1700000000.000100", "message": map[string]any{"blocks": fields["blocks"]}})
+	reason, details = judge(string(b))
+	return string(b), reason, details
 }
 
 func (f *fake) webhook(w http.ResponseWriter, r *http.Request) {
@@ -92,164 +318,52 @@ func (f *fake) webhook(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, reason, http.StatusBadRequest)
 		return
 	}
-	f.take(string(body))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.posted = append(f.posted, string(body))
 	fmt.Fprint(w, "ok")
 }
 
-func (f *fake) take(message string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.posted = append(f.posted, message)
-}
-
-// seen tells how many calls came, and how many messages were taken.
+// seen tells how many posts came, and how many messages were taken.
 func (f *fake) seen() (calls, posted int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls, len(f.posted)
 }
 
-func answer(w http.ResponseWriter, v any) { _ = json.NewEncoder(w).Encode(v) }
-
-type textObject struct{ Type, Text string }
-
-type anyBlock struct {
-	Type     string
-	Text     *textObject
-	Fields   []textObject
-	Elements []textObject
+// firstTS is the ts of the first message; a text that is nowhere if there is none.
+func (f *fake) firstTS() string {
+	if len(f.messages) == 0 {
+		return "nowhere"
+	}
+	return f.messages[0].ts
 }
 
-// judge says in Slack's word why it would refuse a message; "" if it would not.
-// It refuses, too, what Slack would take and nobody wants.
-func judge(message string) (reason string, details []string) {
-	var m struct {
-		Text, Parse string
-		Blocks      json.RawMessage
-		LinkNames   *bool `json:"link_names"`
-		UnfurlLinks *bool `json:"unfurl_links"`
-		UnfurlMedia *bool `json:"unfurl_media"`
-	}
-	var blocks []anyBlock
-	if err := json.Unmarshal([]byte(message), &m); err != nil {
-		return "invalid_payload", []string{err.Error()}
-	}
-	if err := json.Unmarshal(m.Blocks, &blocks); err != nil {
-		return "invalid_blocks_format", []string{err.Error()}
-	}
-	off := func(b *bool) bool { return b != nil && !*b }
+func say(w http.ResponseWriter, v any) { _ = json.NewEncoder(w).Encode(v) }
+
+// pressed answers the methods that a Listener calls.
+func (f *fake) pressed(w http.ResponseWriter, r *http.Request, method string) {
 	switch {
-	case m.Parse != "none" || !off(m.LinkNames) || !off(m.UnfurlLinks) || !off(m.UnfurlMedia):
-		return "names_or_links_would_come_alive", nil
-	case m.Text == "" || len(blocks) == 0:
-		return "no_text", nil
-	case utf8.RuneCountInString(m.Text) > 4000:
-		return "msg_too_long", nil
-	case len(blocks) > 50:
-		return "invalid_blocks", []string{"more than 50"}
-	case len(m.Blocks) > 13_200:
-		return "msg_blocks_too_long", nil
-	}
-	if bad := alive(m.Text); bad != "" {
-		return bad, []string{m.Text}
-	}
-	for i, b := range blocks {
-		if bad := refuse(b); bad != "" {
-			return "invalid_blocks", []string{fmt.Sprintf("%s [json-pointer:/blocks/%d]", bad, i)}
+	case method == "apps.connections.open":
+		say(w, map[string]any{"ok": true, "url": "ws://" + r.Host + "/socket?ticket=not-a-real-ticket"})
+		return
+	case method == "chat.postEphemeral" && r.PostFormValue("user") != "":
+		if _, reason, details := judged(r); reason != "" {
+			f.refuseWith(w, reason, details...)
+			return
 		}
-	}
-	return "", nil
-}
-
-func refuse(b anyBlock) string {
-	var limit int
-	var texts []textObject
-	switch {
-	case b.Type == "header" && b.Text != nil && b.Text.Type == "plain_text":
-		limit, texts = 150, []textObject{*b.Text}
-	case b.Type == "section" && b.Text != nil && b.Text.Type == "mrkdwn" && len(b.Fields) == 0:
-		limit, texts = 3000, []textObject{*b.Text}
-	case b.Type == "context" && len(b.Elements) > 0 && len(b.Elements) <= 10:
-		limit, texts = 3000, b.Elements
+	case method == "views.open":
+		var view struct {
+			TriggerID string `json:"trigger_id"`
+			View      struct{ Title, Submit textObject }
+		}
+		if json.NewDecoder(r.Body).Decode(&view) != nil || view.TriggerID == "" || len(view.View.Title.Text) > 24 || view.View.Submit.Text == "" {
+			f.refuseWith(w, "invalid_arguments")
+			return
+		}
 	default:
-		return "unsupported block " + b.Type
+		f.refuseWith(w, "unknown_method")
+		return
 	}
-	for _, t := range texts {
-		if n := utf8.RuneCountInString(t.Text); n == 0 || n > limit {
-			return fmt.Sprintf("must be from 1 to %d characters, are %d", limit, n)
-		}
-		if bad := alive(t.Text); bad != "" {
-			return bad
-		}
-	}
-	return ""
+	say(w, map[string]any{"ok": true, "channel": channel, "message_ts": "1700000000.000001"})
 }
-
-var (
-	entity  = regexp.MustCompile(`&(amp|lt|gt);`)
-	mention = regexp.MustCompile(`(?i)@(channel|here|everyone)`)
-)
-
-// alive finds what Slack would make something of. A digest has no markup but
-// bold and code, so that every angle bracket is one that should be escaped.
-func alive(text string) string {
-	for line := range strings.SplitSeq(text, "\n") {
-		switch {
-		case strings.ContainsAny(entity.ReplaceAllString(line, ""), "&<>"):
-			return "unescaped: " + line
-		case mention.MatchString(line):
-			return "mention: " + line
-		case audit.Clean(line) != line:
-			return "hidden characters: " + line
-		case strings.Count(line, "`")%2 != 0:
-			return "a code span is open: " + line
-		}
-	}
-	return ""
-}
-
-// serve runs a server in memory, without a real network, so that it can also
-// run in a bubble of synctest. Every name leads to it.
-func serve(t *testing.T, h http.Handler) *http.Client {
-	l := listener{conns: make(chan net.Conn)}
-	l.ctx, l.end = context.WithCancel(context.Background())
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: h}}
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		select {
-		case l.conns <- theirs:
-			return ours, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}}
-	server.Start()
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return &http.Client{Transport: transport}
-}
-
-type listener struct {
-	conns chan net.Conn
-	ctx   context.Context
-	end   context.CancelFunc
-}
-
-func (l listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.ctx.Done():
-		return nil, net.ErrClosed
-	}
-}
-
-func (l listener) Close() error {
-	l.end()
-	return nil
-}
-
-func (l listener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }

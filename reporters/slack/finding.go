@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/segproof/segproof/audit"
 )
@@ -18,19 +19,10 @@ func (d *digest) finding(f *audit.Finding) string {
 	if d.compared && isNew(f) {
 		b.WriteString("  *new*")
 	}
-	b.WriteString("\n" + code(f.Subject.String(), 140))
-	if f.Peer != nil {
-		// The arrow points where the connection went: at ingress the subject was reached.
-		arrow := " → "
-		if f.Direction == audit.Ingress {
-			arrow = " ← "
-		}
-		b.WriteString(arrow + code(f.Peer.String(), 140))
+	b.WriteString("\n" + where(f, 140) + "\n" + prose(cmp.Or(f.Message, "-"), 300))
+	if seen := since(f); seen != "" {
+		b.WriteString("\n" + seen)
 	}
-	if port := f.PortName(); port != "" {
-		b.WriteString(" " + plain(port, 30))
-	}
-	b.WriteString("\n" + prose(cmp.Or(f.Message, "-"), 300))
 	if f.Fix != "" {
 		b.WriteString("\n*To do:* " + prose(f.Fix, 300))
 	}
@@ -41,6 +33,52 @@ func (d *digest) finding(f *audit.Finding) string {
 		b.WriteString(" · " + code(at.File, 120))
 	}
 	return b.String()
+}
+
+// where is the connection, or the object, that it is about.
+func where(f *audit.Finding, limit int) string {
+	s := code(f.Subject.String(), limit)
+	if f.Peer != nil {
+		s += arrow(f) + code(f.Peer.String(), limit)
+	}
+	if port := f.PortName(); port != "" {
+		s += " " + plain(port, 30)
+	}
+	return s
+}
+
+// arrow points where the connection went: at ingress the subject was reached.
+func arrow(f *audit.Finding) string {
+	if f.Direction == audit.Ingress {
+		return " ← "
+	}
+	return " → "
+}
+
+// since says from when on it was seen, and how often; "" if no flow shows it.
+func since(f *audit.Finding) string {
+	var first, last time.Time
+	var connections uint64
+	for _, e := range f.Evidence {
+		if !e.First.IsZero() && (first.IsZero() || e.First.Before(first)) {
+			first = e.First
+		}
+		if e.Last.After(last) {
+			last = e.Last
+		}
+		connections += e.Connections
+	}
+	if first.IsZero() {
+		return ""
+	}
+	s := "Seen since " + moment(first)
+	if last.After(first) {
+		s += ", last " + moment(last)
+	}
+	if connections > 0 {
+		s += ", " + some(connections, "connection")
+	}
+	return s
 }
 
 func owner(name string) string {

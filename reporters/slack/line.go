@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -19,7 +18,7 @@ import (
 	"github.com/segproof/segproof/audit"
 )
 
-const maxAnswer = 1 << 20 // bytes; chat.postMessage sends the whole message back
+const maxAnswer = 4 << 20 // bytes; a page of history has a hundred whole messages
 
 // A line to Slack sends one request, and returns the body of an answer 200.
 // Everything else is an Error, which knows whether the request can have been
@@ -45,23 +44,23 @@ func newLine(o Options) line {
 	return line{&c, o.scrub}
 }
 
-func (l line) send(req *http.Request) ([]byte, error) {
+func (l line) send(req *http.Request) (body []byte, header http.Header, err error) {
 	var connected atomic.Bool // without a connection nothing was sent
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
 	resp, err := l.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
-		return nil, l.failure(req.Context(), err, connected.Load())
+		return nil, nil, l.failure(req.Context(), err, connected.Load())
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	body = []byte(l.scrub(string(body)))
 	if resp.StatusCode != http.StatusOK {
-		return nil, status(resp, body)
+		return nil, nil, status(resp, body)
 	}
 	if err != nil {
-		return nil, l.failure(req.Context(), err, true)
+		return nil, nil, l.failure(req.Context(), err, true)
 	}
-	return body, nil
+	return body, resp.Header, nil
 }
 
 // failure explains why there is no answer.
@@ -71,7 +70,7 @@ func (l line) failure(ctx context.Context, err error, connected bool) *Error {
 	}
 	if ctx.Err() != nil {
 		e := asError(ctx.Err())
-		e.maybe(connected)
+		e.unsure = connected
 		return e
 	}
 	e := &Error{what: audit.Clean(l.scrub(err.Error())), temporary: !connected, hint: "check the network policies and the proxy for connections to Slack"}
@@ -84,7 +83,7 @@ func (l line) failure(ctx context.Context, err error, connected bool) *Error {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		e.temporary = false
 	}
-	e.maybe(connected)
+	e.unsure = connected
 	return e
 }
 
@@ -105,7 +104,7 @@ func status(resp *http.Response, body []byte) *Error {
 		return refusal(string(bytes.TrimSpace(body)))
 	default:
 		e := &Error{what: "answer " + name + quoted(body)}
-		e.maybe(code >= 500)
+		e.unsure = code >= 500
 		return e
 	}
 }
@@ -118,34 +117,10 @@ func retryAfter(resp *http.Response) time.Duration {
 	return time.Duration(s) * time.Second
 }
 
-// An apiLine is the library's HTTP client. It answers itself with what the
-// library would pass over: to the library {} is a success, and a message that
-// was posted is an error if it can't read Slack's copy of it.
-type apiLine struct{ line }
-
-func (l apiLine) Do(req *http.Request) (*http.Response, error) {
-	body, err := l.send(req)
-	if err != nil {
-		return nil, err
-	}
-	var answer struct {
-		OK            *bool
-		Error, Needed string
-		Metadata      struct{ Messages []string } `json:"response_metadata"`
-	}
-	switch err := json.Unmarshal(body, &answer); {
-	case err != nil || answer.OK == nil || !*answer.OK && answer.Error == "":
-		return nil, unreadable(body)
-	case !*answer.OK:
-		return nil, refusal(answer.Error, append(answer.Metadata.Messages, answer.Needed)...)
-	}
-	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"ok":true}`))}, nil
-}
-
 // scrub takes the secrets out of a text, in each way in which they are sent or
 // could come back.
 func (o Options) scrub(s string) string {
-	secrets := []string{string(o.Token), string(o.WebhookURL)}
+	secrets := []string{string(o.Token), string(o.AppToken), string(o.WebhookURL)}
 	if u, err := url.Parse(string(o.WebhookURL)); err == nil && len(u.Path) > 1 {
 		secrets = append(secrets, u.RequestURI(), u.Path, path.Base(u.Path))
 	}

@@ -131,7 +131,7 @@ func TestASecretShowsItselfInNoOutput(t *testing.T) {
 		}
 		leaks(t, way, log.String()+string(asJSON))
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T"} {
-			leaks(t, way+" "+verb, fmt.Sprintf(verb, o)+fmt.Sprintf(verb, r)+fmt.Sprintf(verb, *r)+fmt.Sprintf(verb, o.Token)+fmt.Sprintf(verb, &o))
+			leaks(t, way+" "+verb, fmt.Sprintf(verb, o)+fmt.Sprintf(verb, r)+fmt.Sprintf(verb, o.Token)+fmt.Sprintf(verb, &o))
 		}
 	}
 }

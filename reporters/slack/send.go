@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
+
+	"github.com/segproof/segproof/audit"
 )
 
 const (
@@ -16,12 +19,27 @@ const (
 	maxWait  = 5 * time.Minute // in sum, between attempts; a CronJob is not to hang on
 )
 
-// send posts, and posts again as long as Slack surely did not take the message.
-// How long Slack asks to wait is obeyed; if that is too long, the error says so.
-func (r *Reporter) send(ctx context.Context, p payload) error {
+// A payload is what is sent: as JSON to a webhook, as a form with the same
+// fields and the token to chat.postMessage. Slack is told to make nothing of
+// what looks like a name or a link.
+type payload struct {
+	Channel     string               `json:"channel,omitempty"`
+	ThreadTS    string               `json:"thread_ts,omitempty"`
+	Text        string               `json:"text"`
+	Blocks      []slack.Block        `json:"blocks"`
+	Metadata    *slack.SlackMetadata `json:"metadata,omitempty"`
+	Parse       string               `json:"parse"`
+	LinkNames   bool                 `json:"link_names"`
+	UnfurlLinks bool                 `json:"unfurl_links"`
+	UnfurlMedia bool                 `json:"unfurl_media"`
+}
+
+// patiently does it, and does it again as long as Slack surely did not. How long
+// Slack asks to wait is obeyed; if that is too long, the error says so.
+func patiently(ctx context.Context, do func() error) error {
 	var waited time.Duration
 	for n := 1; ; n++ {
-		err := r.post(ctx, p)
+		err := do()
 		if err == nil {
 			return nil
 		}
@@ -32,28 +50,26 @@ func (r *Reporter) send(ctx context.Context, p payload) error {
 		if !e.temporary || n == attempts || waited > maxWait || bounded && time.Until(end) < pause {
 			return e
 		}
-		select {
-		case <-ctx.Done():
+		if sleep(ctx, pause) != nil {
 			e.what += "; gave up: " + ctx.Err().Error()
 			e.ended, e.temporary = ctx.Err(), false
 			return e
-		case <-time.After(pause):
 		}
 	}
 }
 
-// byToken posts to chat.postMessage.
-func byToken(o Options) func(context.Context, payload) error {
-	api := strings.TrimSuffix(o.APIURL, "/") + "/"
-	if o.APIURL == "" {
-		api = slack.APIURL
-	}
-	client := slack.New(string(o.Token), slack.OptionAPIURL(api), slack.OptionHTTPClient(apiLine{newLine(o)}))
-	return func(ctx context.Context, p payload) error {
-		_, _, err := client.PostMessageContext(ctx, p.Channel,
-			slack.MsgOptionText(p.Text, false), slack.MsgOptionBlocks(p.Blocks...), slack.MsgOptionParse(false),
-			slack.MsgOptionLinkNames(false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
-		return err // from the line, untouched
+// again is for what may be done twice: an answer that never came is a failure
+// like any other, which trying again can help.
+func again(do func() error) func() error {
+	return func() error {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		e := *asError(err)
+		e.temporary = e.temporary || e.unsure && e.ended == nil
+		e.unsure = false
+		return &e
 	}
 }
 
@@ -71,10 +87,25 @@ func byWebhook(o Options) func(context.Context, payload) error {
 			return &Error{what: "the webhook is no address"} // err shows it
 		}
 		req.Header.Set("Content-Type", "application/json")
-		answer, err := line.send(req)
+		answer, _, err := line.send(req)
 		if err == nil && strings.TrimSpace(string(answer)) != "ok" {
 			return unreadable(answer)
 		}
 		return err
 	}
+}
+
+// write is the dry run: what would be sent if nothing were told yet.
+func (r *Reporter) write(report *audit.Report) error {
+	e := json.NewEncoder(r.o.dryRun)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	for _, p := range r.parts(report) {
+		for _, m := range r.room(p).all() {
+			if err := e.Encode(m); err != nil {
+				return fmt.Errorf("write slack message: %w", err)
+			}
+		}
+	}
+	return nil
 }

@@ -33,7 +33,7 @@ func (p *page) notes(f audit.Finding, l layout) []note {
 		say(fmt.Sprintf("%s more of evidence in the record (--json)", some(more, "piece")))
 	}
 	if c := f.Suggestion; c != nil {
-		say(audit.Clean(fmt.Sprintf("a change that closes it: %s %s%s", c.Action, c.Policy, opens(c))) + "; it is in the record (--json)")
+		say(audit.Clean(fmt.Sprintf("a change that closes it: %s %s%s", c.Action, c.Policy, opens(c))) + "; segproof suggest prints it")
 	}
 	if at := f.Location; at.File != "" {
 		say(audit.Clean(fmt.Sprintf("%s:%d", at.File, max(1, at.Line))))

@@ -44,7 +44,7 @@ func TestALiveClusterIsAuditedAsItsDumpAndWithTheDeployedRights(t *testing.T) {
 			t.Errorf("- live, + dumped\n%s", d)
 		}
 	})
-	rights := deployed(t)
+	rights := deployed(t, "rbac.yaml")
 	t.Run("the deployed rights leave no kind unreadable", func(t *testing.T) {
 		api.Apply(t, rights)
 		r := rig.Audit(t, "--kubeconfig", api.ServiceAccount(t, "segproof", "segproof"))
@@ -67,13 +67,28 @@ func TestALiveClusterIsAuditedAsItsDumpAndWithTheDeployedRights(t *testing.T) {
 }
 
 // deployed are the objects that an operator applies, with the rights.
-func deployed(t *testing.T) string {
+func deployed(t *testing.T, file string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "deploy", "manifests", "rbac.yaml"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "deploy", "manifests", file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// rights are what is deployed to read the cluster and to be elected, without what
+// would run and what needs more kinds.
+func rights(t *testing.T, file string) string {
+	t.Helper()
+	var out []string
+	for part := range strings.SplitSeq(deployed(t, file), "\n---\n") {
+		for _, kind := range []string{"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"} {
+			if strings.Contains("\n"+part, "\nkind: "+kind+"\n") {
+				out = append(out, part)
+			}
+		}
+	}
+	return strings.Join(out, "\n---\n")
 }
 
 // told is all that a report says of what it found, but where in files that stands.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,9 +23,10 @@ watch: {schedule: "@every 1m", quiet: 1s, limit: 5s, window: 1h}
 // soon is how long a daemon may take to see and tell of something.
 const soon = 4 * time.Minute
 
-func watch(t *testing.T, api *rig.API, h *rig.HubbleServers) *rig.Daemon {
+func watch(t *testing.T, api *rig.API, h *rig.HubbleServers, more ...string) *rig.Daemon {
 	t.Helper()
-	args := append(h.Flags(), "--kubeconfig", api.Kubeconfig, "--config", save(t, "segproof.yaml", []byte(hurried)),
+	args := append(h.Flags(), more...)
+	args = append(args, "--kubeconfig", api.Kubeconfig, "--config", save(t, "segproof.yaml", []byte(hurried)),
 		"--store", "sqlite:"+filepath.Join(t.TempDir(), "segproof.db"))
 	return rig.Watch(t, args...)
 }
@@ -69,7 +71,7 @@ func TestADaemonOutlivesEveryServerThatItFollows(t *testing.T) {
 	rig.Require(t, rig.Kube, rig.Hubble)
 	api := rig.StartAPI(t)
 	api.Apply(t, testdata(t, "scenario.yaml"))
-	h := rig.StartHubble(t, rig.HubbleOptions{Nodes: []rig.Feed{{Rate: 50}}})
+	h := rig.StartHubble(t, rig.HubbleOptions{Nodes: []rig.Feed{{Rate: 50}, {Rate: 50}}})
 	d := watch(t, api, h)
 	rig.Until(t, soon, "the daemon is ready", func() error { return d.Ready(t.Context()) })
 	seen := reports(t, api, d, "flows are seen", flowsBeyond(50)).Coverage.Flows
@@ -86,10 +88,13 @@ func TestADaemonOutlivesEveryServerThatItFollows(t *testing.T) {
 		rig.Until(t, soon, "the daemon follows again", func() error { return d.Ready(t.Context()) })
 		seen = reports(t, api, d, "more flows are seen", flowsBeyond(seen+50)).Coverage.Flows
 	})
-	t.Run("an API server that is restarted is followed again", func(t *testing.T) {
+	t.Run("an API server that comes back with expired watches is followed again", func(t *testing.T) {
+		old := api.Revision(t, "networkpolicies.networking.k8s.io")
 		api.Server.Kill()
+		api.Compact(t)
 		seen = reports(t, api, d, "flows are seen meanwhile", flowsBeyond(seen+50)).Coverage.Flows
 		api.Server.Start(t)
+		api.Expired(t, "networkpolicies.networking.k8s.io", old)
 		api.Apply(t, strings.ReplaceAll(managed, "payments", "ledger"))
 		api.Apply(t, `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"ledger"},"spec":{"containers":[{"name":"c","image":"i"}]}}`)
 		reports(t, api, d, "what was declared since is judged", func(r *audit.Report) error {
@@ -99,40 +104,39 @@ func TestADaemonOutlivesEveryServerThatItFollows(t *testing.T) {
 			return nil
 		})
 	})
-	t.Run("a daemon that is killed while it stores goes on with what it had", func(t *testing.T) {
-		for i := range 3 {
-			before := reports(t, api, d, "flows are seen", flowsBeyond(seen)).Coverage.Flows
-			d.Kill()
-			if i == 2 {
-				h.Nodes[0].Kill() // nothing new comes: what is known then, was stored
-			}
-			d.Start(t)
-			after := reports(t, api, d, "what was stored is there", flowsBeyond(0)).Coverage.Flows
-			// What was received since the last write is lost, and no more.
-			if after < before/2 || after > before*2 {
-				t.Errorf("%d flows before, %d after", before, after)
-			}
-		}
-	})
+	t.Run("a node gone silent is said, and nothing is gone for it", func(t *testing.T) { silentNode(t, api, h, d) })
 	if d.PID() == 0 {
 		t.Error("it does not run any more")
 	}
 }
 
-func TestAStreamThatIsFasterThanItIsReadIsCountedAndNotFollowedBlindly(t *testing.T) {
-	t.Parallel()
-	rig.Require(t, rig.Kube, rig.Hubble)
-	api := rig.StartAPI(t)
-	api.Apply(t, testdata(t, "scenario.yaml"))
-	h := rig.StartHubble(t, rig.HubbleOptions{Nodes: []rig.Feed{{Ring: 1023}}})
-	d := watch(t, api, h)
-	r := reports(t, api, d, "what was lost is counted", func(r *audit.Report) error {
-		if r.Coverage.Lost == 0 {
-			return fmt.Errorf("%d flows were seen, and none is said to be lost: %q", r.Coverage.Flows, r.Coverage.Problems)
+func silentNode(t *testing.T, api *rig.API, h *rig.HubbleServers, d *rig.Daemon) {
+	before := reports(t, api, d, "no node is silent", func(r *audit.Report) error {
+		if s := r.Coverage.SilentNodes; len(s) > 0 || len(r.Coverage.Nodes) != 2 {
+			return fmt.Errorf("silent %v of %v", s, r.Coverage.Nodes)
 		}
 		return nil
 	})
-	if r.Coverage.Flows == 0 || len(lines(r, "evidence-lossy")) == 0 {
-		t.Errorf("%d flows, %q", r.Coverage.Flows, lines(r, "evidence-"))
+	h.Nodes[1].Kill()
+	r := reports(t, api, d, "the node is said to be silent", func(r *audit.Report) error {
+		if !slices.Equal(r.Coverage.SilentNodes, []string{"rig/node-2"}) {
+			return fmt.Errorf("silent %v of %v", r.Coverage.SilentNodes, r.Coverage.Nodes)
+		}
+		return nil
+	})
+	if !slices.ContainsFunc(r.Coverage.Gaps, func(g audit.Gap) bool { return g.Node == "rig/node-2" && g.To.IsZero() }) {
+		t.Errorf("no gap lasts: %v", r.Coverage.Gaps)
 	}
+	for _, f := range before.Findings {
+		if f.Kind == audit.Fails && find(r, line(f)) == nil {
+			t.Errorf("gone with the node: %s", line(f))
+		}
+	}
+	h.Nodes[1].Start(t)
+	reports(t, api, d, "the node is heard again", func(r *audit.Report) error {
+		if s := r.Coverage.SilentNodes; len(s) > 0 {
+			return fmt.Errorf("silent %v", s)
+		}
+		return nil
+	})
 }

@@ -25,6 +25,7 @@ type API struct {
 	Kubeconfig   string // path, of the administrator
 	ETCD, Server *Process
 
+	store   string // URL of etcd
 	dir     string
 	ca      *authority
 	config  *rest.Config
@@ -38,9 +39,9 @@ func StartAPI(t testing.TB) *API {
 	t.Helper()
 	etcd, server := Binary(t, "etcd"), Binary(t, "kube-apiserver")
 	ports := freePorts(t, 3)
-	a := &API{dir: runDir(t), Address: local(ports[2])}
+	a := &API{dir: runDir(t), Address: local(ports[2]), store: "http://" + local(ports[0])}
 	a.ca = newAuthority(t, a.dir)
-	a.ETCD = Start(t, Server{"etcd", func() *exec.Cmd { return etcdCommand(etcd, a.dir, ports) }, answers(nil, "http://"+local(ports[0])+"/health")})
+	a.ETCD = Start(t, Server{"etcd", func() *exec.Cmd { return etcdCommand(etcd, a.dir, ports) }, answers(nil, a.store+"/health")})
 
 	admin := a.ca.issue(t, "admin", subject{name: "rig-admin", groups: []string{"system:masters"}})
 	a.ca.issue(t, "server", subject{

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,6 +26,12 @@ type Feed struct {
 	Count int64  // 0 for ever; -1 the recording once
 	Ring  int    // flows kept, a power of two less one; 4095 if 0
 	Node  string // its name; node-1 and so on if empty
+
+	// Trickle is how many of Count come last, slowly: a node tells what it lost only
+	// once something follows.
+	Trickle int64
+	Skew    time.Duration // how far the node's clock goes ahead of ours
+	Paused  bool          // only two flows are fed before Begin
 }
 
 // HubbleOptions say what a Hubble without a datapath is like.
@@ -98,7 +105,18 @@ func (f Feed) name(i int) string { return cmp.Or(f.Node, fmt.Sprintf("node-%d", 
 
 func (f Feed) args() []string {
 	ring := cmp.Or(f.Ring, 4095)
-	return []string{"-file=" + f.Flows, fmt.Sprintf("-rate=%d", f.Rate), fmt.Sprintf("-count=%d", f.Count), fmt.Sprintf("-ring=%d", ring)}
+	return []string{"-file=" + f.Flows, fmt.Sprintf("-rate=%d", f.Rate), fmt.Sprintf("-count=%d", f.Count), fmt.Sprintf("-ring=%d", ring),
+		fmt.Sprintf("-trickle=%d", f.Trickle), "-skew=" + f.Skew.String(), fmt.Sprintf("-paused=%v", f.Paused)}
+}
+
+// Begin lets the nodes that are paused feed.
+func (h *HubbleServers) Begin(t testing.TB) {
+	t.Helper()
+	for _, n := range h.Nodes {
+		if err := syscall.Kill(n.PID(), syscall.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Flags are the flags of segproof for this Relay.

@@ -21,6 +21,7 @@ const (
 	Kyverno Part = "kyverno" // Kyverno's controllers
 	Hubble  Part = "hubble"  // Hubble's observer and Relay, without a datapath
 	Cilium  Part = "cilium"  // Cilium's agent and its eBPF datapath; needs root
+	Mounts  Part = "mounts"  // a file system of its own, to fill; needs root
 )
 
 // Require fails the test if a part can't run on this machine. A test is only
@@ -44,11 +45,14 @@ func available(p Part) error {
 	if runtime.GOOS != "linux" {
 		return errors.New("the rig needs Linux")
 	}
-	if p != Cilium {
+	if p != Cilium && p != Mounts {
 		return nil
 	}
 	if os.Geteuid() != 0 {
-		return errors.New("the datapath needs root")
+		return errors.New("it needs root")
+	}
+	if p == Mounts {
+		return nil
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
 		return errors.New("the kernel has no BTF (/sys/kernel/btf/vmlinux)")

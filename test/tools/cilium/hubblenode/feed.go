@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,9 +24,23 @@ import (
 
 // A feed is what a node observes.
 type feed struct {
-	file  string
-	rate  int
-	count int64
+	file    string
+	rate    int
+	count   int64
+	trickle int64
+	skew    time.Duration
+	paused  bool
+}
+
+// await waits until the feed may go on.
+func await(ctx context.Context) {
+	begin := make(chan os.Signal, 1)
+	signal.Notify(begin, syscall.SIGUSR1)
+	defer signal.Stop(begin)
+	select {
+	case <-begin:
+	case <-ctx.Done():
+	}
 }
 
 // source gives one event after the other, for ever.
@@ -48,21 +64,26 @@ func (f *feed) source(w *world) (next func() any, err error) {
 	}, nil
 }
 
+// primed is how many flows a node that waits has fed: who follows an empty ring
+// hears nothing before it has gone around.
+const primed = 2
+
 // pump feeds until the count is reached or ctx ends, and returns how many it
 // fed.
 func (f *feed) pump(ctx context.Context, obs *observer.LocalObserverServer, node string, next func() any) int64 {
 	events, began := obs.GetEventsChannel(), time.Now()
 	for n := int64(0); f.count == 0 || n < f.count; n++ {
-		if f.rate > 0 {
-			due := began.Add(time.Duration(n) * time.Second / time.Duration(f.rate))
-			if d := time.Until(due); d > time.Millisecond {
-				select {
-				case <-time.After(d):
-				case <-ctx.Done():
-				}
-			}
+		if f.paused && n == primed {
+			await(ctx)
+			began = time.Now()
 		}
-		e := &observerTypes.MonitorEvent{UUID: uuid.New(), Timestamp: time.Now(), NodeName: node, Payload: next()}
+		if f.rate > 0 {
+			rest(ctx, time.Until(began.Add(time.Duration(n)*time.Second/time.Duration(f.rate))))
+		}
+		if f.trickle > 0 && n >= f.count-f.trickle {
+			rest(ctx, time.Second/10)
+		}
+		e := &observerTypes.MonitorEvent{UUID: uuid.New(), Timestamp: time.Now().Add(f.skew), NodeName: node, Payload: next()}
 		select {
 		case events <- e:
 		case <-ctx.Done():
@@ -70,6 +91,16 @@ func (f *feed) pump(ctx context.Context, obs *observer.LocalObserverServer, node
 		}
 	}
 	return f.count
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	if d <= time.Millisecond {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 func recorded(path string) ([]*flowpb.Flow, error) {

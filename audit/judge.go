@@ -268,12 +268,12 @@ type trial struct {
 }
 
 // has tells whether a connection opened then is judged in this trial.
-func (t *trial) has(at time.Time) bool {
-	if t.to == t.last && t.from == t.line.at(t.Conversation.First) {
+func (v *trial) has(at time.Time) bool {
+	if v.to == v.last && v.from == v.line.at(v.Conversation.First) {
 		return true // all of them
 	}
-	i := t.line.at(at)
-	return t.from <= i && i <= t.to
+	i := v.line.at(at)
+	return v.from <= i && i <= v.to
 }
 
 // try judges one end by one answer.

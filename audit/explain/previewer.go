@@ -27,7 +27,7 @@ func (p *previewer) see(c *audit.Conversation) {
 	default:
 		return
 	}
-	if c.Opened == 0 || !c.From.IsPod() && !c.To.IsPod() || isNoise(c) {
+	if c.Opened == 0 || !c.From.IsPod() && !c.To.IsPod() || c.IsNoise() {
 		return
 	}
 	switch {
@@ -101,15 +101,4 @@ func (p *previewer) requests(s *Shift) string {
 		return "HTTP or DNS rules change, and the flows don't tell which requests were sent"
 	}
 	return ""
-}
-
-// isNoise tells what no policy means to speak of: multicast and broadcast, and
-// ICMP other than echo requests.
-func isNoise(c *audit.Conversation) bool {
-	for _, p := range []*audit.Peer{&c.From, &c.To} {
-		if p.IP.IsMulticast() || p.IP.IsUnspecified() || p.IP == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
-			return true
-		}
-	}
-	return c.Protocol == audit.ICMPv4 && c.Port != 8 || c.Protocol == audit.ICMPv6 && c.Port != 128
 }

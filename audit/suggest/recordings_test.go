@@ -184,7 +184,9 @@ func TestApplyingAllSuggestionsForAnArchiveAndAuditingAgainLeavesNoGap(t *testin
 			closed := 0
 			for _, file := range files {
 				t.Run(filepath.Base(file), func(t *testing.T) {
-					closed += closedBy(t, archived(t, file))[rule.Name]
+					if s := archived(t, file); s != nil {
+						closed += closedBy(t, s)[rule.Name]
+					}
 				})
 			}
 			// Those about coverage need flows, which their archives have none of: the
@@ -196,7 +198,8 @@ func TestApplyingAllSuggestionsForAnArchiveAndAuditingAgainLeavesNoGap(t *testin
 	}
 }
 
-// archived reads the two sides of an archive.
+// archived reads the two sides of an archive; nil where nothing is declared, so
+// that nothing can be suggested.
 func archived(t *testing.T, file string) *audit.Snapshot {
 	t.Helper()
 	a, err := txtar.ParseFile(file)
@@ -213,7 +216,7 @@ func archived(t *testing.T, file string) *audit.Snapshot {
 		}
 	}
 	if objects == nil {
-		t.Skip("nothing is declared")
+		return nil
 	}
 	return snapshot(t, objects, lines)
 }

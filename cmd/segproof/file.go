@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -27,11 +27,8 @@ func (f file) Report(ctx context.Context, r *audit.Report) error {
 	if f.path == "-" {
 		return f.format(f.out).Report(ctx, r)
 	}
-	var b bytes.Buffer
-	if err := f.format(&b).Report(ctx, r); err != nil {
-		return err
-	}
-	if err := replace(f.path, b.Bytes()); err != nil {
+	err := replace(f.path, func(w io.Writer) error { return f.format(w).Report(ctx, r) })
+	if err != nil {
 		return fmt.Errorf("write %s %s: %w\nname a file in a folder that exists and can be written to", f.what, audit.Clean(f.path), err)
 	}
 	return nil
@@ -39,14 +36,14 @@ func (f file) Report(ctx context.Context, r *audit.Report) error {
 
 // replace writes beside the old file and then takes its place. A link is
 // followed, and what is no plain file (a pipe, /dev/stdout) is written to.
-func replace(path string, data []byte) (err error) {
+func replace(path string, write func(io.Writer) error) (err error) {
 	if to, err := filepath.EvalSymlinks(path); err == nil {
 		path = to
 	}
 	mode := fs.FileMode(0o644)
 	switch old, err := os.Stat(path); {
 	case err == nil && !old.Mode().IsRegular():
-		return writeTo(path, os.O_WRONLY, data)
+		return writeTo(path, os.O_WRONLY, write)
 	case err == nil:
 		mode = old.Mode().Perm()
 	case !errors.Is(err, fs.ErrNotExist):
@@ -58,7 +55,7 @@ func replace(path string, data []byte) (err error) {
 			os.Remove(next)
 		}
 	}()
-	if err := writeTo(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, data); err != nil {
+	if err := writeTo(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, write); err != nil {
 		return err
 	}
 	if err := os.Chmod(next, mode); err != nil {
@@ -67,11 +64,22 @@ func replace(path string, data []byte) (err error) {
 	return os.Rename(next, path)
 }
 
-func writeTo(path string, flag int, data []byte) error {
+func writeTo(path string, flag int, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, flag, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	b := bufio.NewWriter(f)
+	if err = write(b); err == nil {
+		err = b.Flush()
+	}
 	return errors.Join(err, f.Close())
+}
+
+// bytesTo writes what is there already.
+func bytesTo(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
 }

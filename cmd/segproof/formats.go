@@ -14,6 +14,7 @@ import (
 	"github.com/segproof/segproof/reporters/markdown"
 	"github.com/segproof/segproof/reporters/openreports"
 	"github.com/segproof/segproof/reporters/prometheus"
+	"github.com/segproof/segproof/reporters/record"
 )
 
 // formatFlags are files in formats that others read.
@@ -35,7 +36,7 @@ func (f *formatFlags) wire(s streams, baseline bool) []audit.Reporter {
 			to = append(to, file{what, path, s.out, format})
 		}
 	}
-	add("html", f.html, func(w io.Writer) audit.Reporter { return &html.Reporter{Path: "-", W: w} })
+	add("html", f.html, func(w io.Writer) audit.Reporter { return &html.Reporter{W: w} })
 	add("junit", f.junit, func(w io.Writer) audit.Reporter { return junit.Reporter{W: w} })
 	add("markdown", f.markdown, func(w io.Writer) audit.Reporter { return markdown.Reporter{W: w, Baseline: baseline} })
 	add("openreports", f.openreports, func(w io.Writer) audit.Reporter { return openreports.Reporter{W: w} })
@@ -43,6 +44,11 @@ func (f *formatFlags) wire(s streams, baseline bool) []audit.Reporter {
 		to = append(to, prometheus.Textfile{Path: f.prometheus})
 	}
 	return to
+}
+
+// recordFile is the record in a file, or on standard output.
+func recordFile(path string, out io.Writer) audit.Reporter {
+	return file{"record", path, out, func(w io.Writer) audit.Reporter { return record.Reporter{W: w} }}
 }
 
 // taken tells whether a format has standard output; only one may.

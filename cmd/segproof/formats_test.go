@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -51,7 +53,7 @@ func TestAFileIsReplacedThroughItsLinkAndKeepsItsMode(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	if err := replace(link, []byte("new")); err != nil {
+	if err := replace(link, bytesTo([]byte("new"))); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != "new" {
@@ -63,10 +65,38 @@ func TestAFileIsReplacedThroughItsLinkAndKeepsItsMode(t *testing.T) {
 	if fi, err := os.Lstat(link); err != nil || fi.Mode().Type() != os.ModeSymlink {
 		t.Errorf("the link was replaced (%v)", err)
 	}
-	if err := replace(dir, []byte("new")); err == nil {
+	if err := replace(dir, bytesTo([]byte("new"))); err == nil {
 		t.Error("a folder was replaced")
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+}
+
+func TestAFolderThatIsNotThereIsAnErrorWithAHint(t *testing.T) {
+	to := recordFile(filepath.Join(t.TempDir(), "nowhere", "r.json"), io.Discard)
+	err := to.Report(t.Context(), &audit.Report{})
+	if err == nil || !strings.HasPrefix(err.Error(), "write record ") || !strings.Contains(err.Error(), "\nname a file in a folder that exists") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatCanNotBeRenderedLeavesTheOldFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.json")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	half := func(w io.Writer) error {
+		_, err := w.Write([]byte("half"))
+		return errors.Join(err, errors.New("no more"))
+	}
+	if err := replace(path, half); err == nil {
+		t.Error("no error")
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "old" {
+		t.Errorf("the file holds %q (%v)", b, err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v (%v)", left, err)
 	}
 }

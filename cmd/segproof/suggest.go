@@ -274,22 +274,8 @@ func replaceFile(x suggest.File) error {
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
 	if now, err := readManifest(path); err != nil || !bytes.Equal(now, x.Before) {
 		return errors.New("the file has changed since it was read\nrun the command again")
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".segproof-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // gone already if all went well
-	_, err = tmp.Write(x.After)
-	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return replace(path, bytesTo(x.After))
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/segproof/segproof/audit/suggest"
 	"github.com/segproof/segproof/config"
 	"github.com/segproof/segproof/reporters"
-	"github.com/segproof/segproof/reporters/record"
 	"github.com/segproof/segproof/reporters/slack"
 	"github.com/segproof/segproof/reporters/text"
 )
@@ -168,7 +167,7 @@ func wireReporters(s streams, cfg *config.Config, f *outputFlags, baseline bool,
 		to = append(to, &text.Reporter{W: s.out, Color: isTerminal(s.out), Width: width(s.out), Baseline: baseline})
 	}
 	if f.json != "" {
-		to = append(to, &record.Reporter{Path: f.json, W: s.out})
+		to = append(to, recordFile(f.json, s.out))
 	}
 	if f.sarif != "" {
 		r, err := newSarif(s, cfg, baseline)

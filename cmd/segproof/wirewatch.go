@@ -134,7 +134,7 @@ func (w *watcher) tell(s streams, cfg *config.Config, f *watchFlags) error {
 		to = append(to, counting{&reporters.SinceLast{Name: name, Memory: w.store, Reporter: r}, name, w.metrics})
 	}
 	if f.json != "" {
-		add("json", &record.Reporter{Path: f.json, W: s.out})
+		add("json", recordFile(f.json, s.out))
 	}
 	doc, err := newSarif(s, cfg, true)
 	if err != nil {
@@ -172,8 +172,8 @@ func (w *watcher) tell(s streams, cfg *config.Config, f *watchFlags) error {
 	w.site = &site{
 		latest: newest, ready: w.ready(), metrics: w.metrics.handler(),
 		documents: []document{
-			{"/{$}", "text/html; charset=utf-8", func(b *bytes.Buffer) audit.Reporter { return &html.Reporter{Path: "-", W: b, Live: true} }},
-			{"/report.json", "application/json", func(b *bytes.Buffer) audit.Reporter { return &record.Reporter{Path: "-", W: b} }},
+			{"/{$}", "text/html; charset=utf-8", func(b *bytes.Buffer) audit.Reporter { return &html.Reporter{W: b, Live: true} }},
+			{"/report.json", "application/json", func(b *bytes.Buffer) audit.Reporter { return record.Reporter{W: b} }},
 			{"/report.sarif", "application/sarif+json", func(b *bytes.Buffer) audit.Reporter {
 				of := doc
 				of.Path, of.W, of.EvidenceDir = "-", b, ""

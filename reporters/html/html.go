@@ -15,58 +15,21 @@
 package html
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/segproof/segproof/audit"
 )
 
 //go:generate sh assets/update.sh
 
-// Reporter writes to a file, or to W if Path is "-".
+// Reporter writes to W.
 type Reporter struct {
-	Path string
-	W    io.Writer
+	W io.Writer
 	// Live is for a page that a server hands out: it looks for a newer report.json
 	// beside itself every half minute. A page that is not live requests nothing.
 	Live bool
 }
 
-// Report replaces the file at once or not at all: a reader never sees half a
-// page.
-func (r *Reporter) Report(_ context.Context, rep *audit.Report) error {
-	if r.Path == "-" {
-		return r.write(r.W, rep)
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(r.Path), ".segproof-*")
-	if err != nil {
-		return fmt.Errorf("write page: %w\nis the folder there, and may we write to it?", err)
-	}
-	defer os.Remove(tmp.Name()) // gone already if all went well
-	if err := r.fill(tmp, rep); err != nil {
-		tmp.Close()
-		return fmt.Errorf("write page %s: %w", r.Path, err)
-	}
-	if err := tmp.Close(); err != nil {
-		return fmt.Errorf("write page %s: %w", r.Path, err)
-	}
-	if err := os.Rename(tmp.Name(), r.Path); err != nil {
-		return fmt.Errorf("write page: %w", err)
-	}
-	return nil
-}
-
-func (r *Reporter) fill(f *os.File, rep *audit.Report) error {
-	b := bufio.NewWriter(f)
-	if err := r.write(b, rep); err != nil {
-		return err
-	}
-	if err := b.Flush(); err != nil {
-		return err
-	}
-	return f.Chmod(0o644)
-}
+// Report writes the page.
+func (r *Reporter) Report(_ context.Context, rep *audit.Report) error { return r.write(r.W, rep) }

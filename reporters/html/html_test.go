@@ -32,7 +32,7 @@ func canonical(t *testing.T) *audit.Report {
 func render(t *testing.T, rep *audit.Report, live bool) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := (&Reporter{Path: "-", W: &b, Live: live}).Report(context.Background(), rep); err != nil {
+	if err := (&Reporter{W: &b, Live: live}).Report(context.Background(), rep); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -159,33 +159,6 @@ func TestTheSameReportIsTheSamePage(t *testing.T) {
 		if render(t, canonical(t), false) != first {
 			t.Error("two renderings differ")
 		}
-	}
-}
-
-func TestTheFileReplacesALongerOne(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "p.html")
-	if err := os.WriteFile(path, bytes.Repeat([]byte("x"), 1<<21), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := (&Reporter{Path: path}).Report(context.Background(), canonical(t)); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != render(t, canonical(t), false) {
-		t.Error("the file is not the page")
-	}
-	if rest, err := os.ReadDir(filepath.Dir(path)); err != nil || len(rest) != 1 {
-		t.Errorf("left behind: %v %v", rest, err)
-	}
-}
-
-func TestAFolderThatIsNotThereIsAnErrorWithAHint(t *testing.T) {
-	err := (&Reporter{Path: filepath.Join(t.TempDir(), "nowhere", "p.html")}).Report(context.Background(), canonical(t))
-	if err == nil || !strings.Contains(err.Error(), "write page: ") || !strings.Contains(err.Error(), "\nis the folder there") {
-		t.Errorf("got %v", err)
 	}
 }
 

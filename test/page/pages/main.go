@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -49,11 +50,12 @@ func write(folder string, records []string) error {
 }
 
 func page(folder, name string, r *audit.Report) error {
-	for _, p := range []html.Reporter{
-		{Path: filepath.Join(folder, name+".html")},
-		{Path: filepath.Join(folder, name+".live.html"), Live: true},
-	} {
-		if err := p.Report(context.Background(), r); err != nil {
+	for end, live := range map[string]bool{".html": false, ".live.html": true} {
+		var b bytes.Buffer
+		if err := (&html.Reporter{W: &b, Live: live}).Report(context.Background(), r); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(folder, name+end), b.Bytes(), 0o644); err != nil {
 			return err
 		}
 	}

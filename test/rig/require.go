@@ -17,11 +17,12 @@ type Part string
 
 // Parts.
 const (
-	Kube    Part = "kube"    // etcd and kube-apiserver
-	Kyverno Part = "kyverno" // Kyverno's controllers
-	Hubble  Part = "hubble"  // Hubble's observer and Relay, without a datapath
-	Cilium  Part = "cilium"  // Cilium's agent and its eBPF datapath; needs root
-	Mounts  Part = "mounts"  // a file system of its own, to fill; needs root
+	Kube     Part = "kube"     // etcd and kube-apiserver
+	Kyverno  Part = "kyverno"  // Kyverno's controllers
+	Hubble   Part = "hubble"   // Hubble's observer and Relay, without a datapath
+	Cilium   Part = "cilium"   // Cilium's agent and its eBPF datapath; needs root
+	Postgres Part = "postgres" // PostgreSQL, of Debian's packages
+	Mounts   Part = "mounts"   // a file system of its own, to fill; needs root
 )
 
 // Require fails the test if a part can't run on this machine. A test is only
@@ -44,6 +45,10 @@ func Require(t testing.TB, parts ...Part) {
 func available(p Part) error {
 	if runtime.GOOS != "linux" {
 		return errors.New("the rig needs Linux")
+	}
+	if p == Postgres {
+		_, err := postgresBin()
+		return err
 	}
 	if p != Cilium && p != Mounts {
 		return nil

@@ -164,7 +164,9 @@ func (ns nodes) coverage(since int64) (all []audit.NodeCoverage, silent []string
 }
 
 func (n *node) silent(since int64) bool {
-	if n.standing.state >= unavailable && (n.flows+n.lost == 0 || since != ever) {
+	// Relay tells that a node went away, and not always that it is back: a flow
+	// that is newer tells.
+	if n.standing.state >= unavailable && (n.flows+n.lost == 0 || since != ever && n.last <= n.standing.at) {
 		return true
 	}
 	return n.flows > 0 && n.last < since && n.standing.state != gone

@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,12 @@ func TestClocksThatGoTwoMinutesWrongContradictNothing(t *testing.T) {
 		return nil
 	})
 	wantLines(t, "of the clocks", lines(r, "enforce-"))
+	// Else nothing would have been held against the default deny at all.
+	if !slices.ContainsFunc(r.Edges, func(e audit.Edge) bool {
+		return e.To.Namespace == "shop" && e.Ingress.Answer != "" && e.Connections > 0
+	}) {
+		t.Errorf("no connection into shop was held against its policies: %+v", r.Edges)
+	}
 	c := r.Coverage
 	if c.From.After(c.To) || c.From.Before(began.Add(-skew)) || c.To.After(time.Now().Add(skew)) {
 		t.Errorf("the window is %s to %s", c.From, c.To)

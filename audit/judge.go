@@ -64,6 +64,7 @@ const (
 	whyLost         = "flows were lost at an end that does enforce"
 	whyUnsure       = "a policy changed while it could not be watched, nobody knows when"
 	whyIdentity     = "the other end's identity was not known yet"
+	whyElsewhere    = "a pod of another cluster decides, by policies that are not ours"
 	whyNotPolicy    = "dropped for a reason that is not policy"
 	whyAllowed      = "dropped although allowed today, so another state was declared then"
 )
@@ -221,7 +222,11 @@ func pair(v *Judged, state int) pairKey {
 func (j *judge) judge(c *Conversation, end Direction) {
 	v := Judged{Conversation: c, End: end, First: c.FirstOpen, Last: c.LastOpen}
 	subject, other := v.Subject(), v.Other()
-	if c.Opened == 0 || !subject.IsPod() || j.elsewhere(subject) || c.IsNoise() {
+	if c.Opened == 0 || !subject.IsPod() || c.IsNoise() {
+		return
+	}
+	if j.elsewhere(subject) {
+		j.skip(c, whyElsewhere)
 		return
 	}
 	if c.Verdict == Dropped && !byPolicy(c.Reason) {

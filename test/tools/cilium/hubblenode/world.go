@@ -71,7 +71,7 @@ func (w *world) add(id uint64, ident identity.NumericIdentity, ip, app, pod stri
 	e := &testutils.FakeEndpointInfo{
 		ID: id, Identity: ident, PodName: pod, PodNamespace: "shop", IPv4: net.ParseIP(ip), PolicyRevision: 7,
 		Labels: []string{
-			"k8s:app=" + app, "k8s:io.kubernetes.pod.namespace=shop", "k8s:io.cilium.k8s.policy.cluster=default",
+			"k8s:app=" + app, "k8s:io.kubernetes.pod.namespace=shop", "k8s:io.cilium.k8s.policy.cluster=rig",
 			"k8s:io.cilium.k8s.policy.serviceaccount=default", "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=shop",
 		},
 	}

@@ -156,4 +156,8 @@ func TestAnAuthenticationThatAlwaysFailsRefusesWhatItsRuleAllows(t *testing.T) {
 		a/x <- b/x TCP 80 = undetermined
 		a/x <- c/x TCP 80 = allow`)
 	expect(t, compile(t, strings.ReplaceAll(fails, "test-always-fail", "required")), "a/x <- b/x TCP 80 = allow")
+	first := kcnp("first", "{tier: Admin, priority: 0, subject: {namespaces: {}}, ingress: [{action: Accept, from: [{namespaces: {}}]}]}")
+	expect(t, compile(t, fails, first), `
+		a/x <- b/x TCP 80 = undetermined
+		a/x <- c/x TCP 80 = allow`)
 }

@@ -101,7 +101,7 @@ func (e *Engine) settle(p *plan, a *ask, o *outcome) audit.Decision {
 		return *undetermined(why)
 	case e.unreadable != "":
 		return *undetermined(e.unreadable)
-	case o.mayAllow && !o.open && o.refused && o.admitted:
+	case o.mayAllow && !o.open && p.refuses && p.quarrels(a):
 		return *undetermined("one rule asks for an authentication that always fails, and another does not")
 	case o.mayAllow && !o.open && o.refused:
 		return audit.Decision{Answer: audit.Deny, Reason: audit.AuthRequired, Policies: o.allows}
@@ -111,6 +111,19 @@ func (e *Engine) settle(p *plan, a *ask, o *outcome) audit.Decision {
 		return *undetermined(why)
 	}
 	return none
+}
+
+// quarrels tells whether rules that allow differ in asking for an authentication
+// that always fails. Cilium merges what they ask for by how special each is, also
+// over priorities: a rule of a lower one may still make the connection fail.
+func (p *plan) quarrels(a *ask) bool {
+	var refuses, admits bool
+	for i := range p.rules {
+		if r := &p.rules[i]; r.verdict == allow && r.ask(a).truth != no {
+			refuses, admits = refuses || r.refuses, admits || !r.refuses
+		}
+	}
+	return refuses && admits
 }
 
 // none is the answer where no rule decides.

@@ -22,7 +22,7 @@ type outcome struct {
 
 	mayRefuse, mayAdmit bool // a rule that may allow asks for an authentication that always fails, or does not
 
-	refused, admitted bool // of the rules that allow: some ask for an authentication that always fails, some do not
+	refused bool // a rule that allows asks for an authentication that always fails
 }
 
 // outcome asks the rules in order, following every way that is possible.
@@ -84,7 +84,7 @@ func (o *outcome) add(step []applied, a *ask) (on, passed bool) {
 		case m.truth == yes && r.verdict == allow:
 			o.allows = join(o.allows, r.ref)
 			o.proxied, o.dns, o.plain = o.proxied && m.proxied, o.dns || m.dns, o.plain || m.plain
-			o.refused, o.admitted = o.refused || r.refuses, o.admitted || !r.refuses
+			o.refused = o.refused || r.refuses
 		}
 		if m.asked {
 			o.asked = join(o.asked, r.ref)

@@ -19,6 +19,7 @@ type plan struct {
 	rules     []applied
 	stages    []stage
 	ruled     truth // some section says something
+	refuses   bool  // a rule asks for an authentication that always fails
 	isolated  truth
 	isolators []audit.PolicyRef
 	why       string           // why isolated is maybe
@@ -102,6 +103,7 @@ func (p *plan) apply(s *section, id *identity, d int) {
 	p.ruled = max(p.ruled, about)
 	for _, r := range s.rules[d] {
 		p.rules = append(p.rules, applied{r, about, s.subject.why(end{identity: id})})
+		p.refuses = p.refuses || r.refuses
 	}
 	switch min(about, s.isolates[d]) {
 	case yes:

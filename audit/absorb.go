@@ -116,7 +116,7 @@ func (n NodeCoverage) with(o NodeCoverage) NodeCoverage {
 		n.Note = o.Note
 	}
 	n.Flows, n.Lost = plus(n.Flows, o.Flows), plus(n.Lost, o.Lost)
-	n.From, n.To = earlier(n.From, o.From), later(n.To, o.To)
+	n.From, n.To, n.Watched = earlier(n.From, o.From), later(n.To, o.To), later(n.Watched, o.Watched)
 	return n
 }
 

@@ -35,6 +35,8 @@ type Hints struct {
 	Cuts []Cut
 	// Owner returns the workload that owns a pod, or false if the pod is not known.
 	Owner func(namespace, pod string) (Ref, bool)
+	// Nodes are the names of the nodes that there are; nil if that is not known.
+	Nodes map[string]bool
 }
 
 // A Cut is an instant at which what is declared changes.
@@ -206,6 +208,12 @@ func (s *Snapshot) hints() Hints {
 	h.Owner = func(ns, pod string) (Ref, bool) {
 		r, ok := owners[[2]string{ns, pod}]
 		return r, ok
+	}
+	if len(s.Inventory.Nodes) > 0 {
+		h.Nodes = make(map[string]bool, len(s.Inventory.Nodes))
+		for _, n := range s.Inventory.Nodes {
+			h.Nodes[n.Name] = true
+		}
 	}
 	cut := func(o *Object, t time.Time) {
 		if !t.IsZero() {

@@ -31,6 +31,9 @@ type NodeCoverage struct {
 	From  time.Time `json:"from,omitzero"`
 	To    time.Time `json:"to,omitzero"`
 	Note  string    `json:"note,omitempty"` // state other than connected, and its message; gaps
+	// Watched is until when somebody listened to it, of what was kept by others; it
+	// may have said nothing meanwhile.
+	Watched time.Time `json:"watched,omitzero"`
 }
 
 // Gap is a time for which flows of a node are missing, and nobody knows how

@@ -86,8 +86,12 @@ func (f *Follower) policy(s *stream, was, is *held, c change) bool {
 	} else {
 		c.ref = was.ref(s.kind)
 	}
+	changed := f.history.apply(c)
+	if changed && !c.initial {
+		f.OnCut(audit.Cut{At: f.history.latest, Namespace: c.ref.Namespace})
+	}
 	// A new version of the API tells of the same objects once more.
-	return f.history.apply(c) || !alikeNouns(was, is)
+	return changed || !alikeNouns(was, is)
 }
 
 // gone remembers a pod that is gone, with its owner as long as that is known.
@@ -131,6 +135,7 @@ func (f *Follower) namespace(was, is *held, now time.Time) bool {
 		at = t
 	}
 	f.memory.relabelled(b.Name, at)
+	f.OnCut(audit.Cut{At: at, Namespace: b.Name})
 	return true
 }
 

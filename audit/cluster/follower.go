@@ -26,7 +26,11 @@ type Options struct {
 	History  time.Duration // how far back former policies and pods are remembered; 24 hours if zero
 	Coalesce time.Duration // changes of policy closer together are one; a second if zero
 	OnChange func()        // rings when something changed that an audit may say otherwise of; must return at once
-	Log      *slog.Logger  // may be nil
+	// OnCut is told at once of every instant at which what is declared changes,
+	// once it was read for the first time. It must return at once, and ask nothing
+	// of the follower. May be nil.
+	OnCut func(audit.Cut)
+	Log   *slog.Logger // may be nil
 }
 
 // A Follower follows what is declared in an API server, and remembers what was.
@@ -62,6 +66,9 @@ func Follow(o Options) *Follower {
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	if o.OnChange == nil {
 		o.OnChange = func() {}
+	}
+	if o.OnCut == nil {
+		o.OnCut = func(audit.Cut) {}
 	}
 	return &Follower{
 		Options: o, sharing: newSharing(),

@@ -37,6 +37,32 @@ func TestWhatChangesIsFollowed(t *testing.T) {
 	})
 }
 
+func TestEveryChangeOfPolicyIsToldAtOnceAsACut(t *testing.T) {
+	declared := func(s *server) {
+		s.apply(t, aPolicy("before", "a"))
+	}
+	following(t, declared, func(r *rig) {
+		if len(r.cuts) > 0 {
+			t.Errorf("what was there before is told as a change: %v", r.cuts)
+		}
+		var want []audit.Cut
+		expect := func() {
+			want = append(want, audit.Cut{At: time.Now(), Namespace: "shop"})
+			r.inventory()
+			r.later(time.Minute)
+		}
+		r.server.apply(t, aPolicy("deny", "a"))
+		expect()
+		r.server.apply(t, aPolicy("deny", "b"))
+		expect()
+		r.server.remove(t, aPolicy("deny", "b"))
+		expect()
+		if d := cmp.Diff(want, r.cuts); d != "" {
+			t.Errorf("-want +got\n%s", d)
+		}
+	})
+}
+
 func TestPodsComeAndGoWithoutRinging(t *testing.T) {
 	const pod = `{apiVersion: v1, kind: Pod, metadata: {name: web-abc-1, namespace: shop, labels: {app: web, pod-template-hash: abc}, ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-abc, uid: u, controller: true}]}}`
 	const rs = `{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-abc, namespace: shop, ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: canary, uid: u, controller: true}]}}`

@@ -23,6 +23,7 @@ type history struct {
 	coalesce time.Duration // changes closer together are one
 	oldest   time.Time     // before it nothing is known
 	bounded  bool          // the bounds, rather than the window, made it forget
+	latest   time.Time     // of the change that was learnt last
 
 	now    map[audit.Ref]tenure // what is in force
 	former []tenure             // what was, in the order in which it was learnt
@@ -80,8 +81,10 @@ func (h *history) apply(c change) bool {
 		return true
 	}
 	at := h.moment(&c)
+	h.latest = at
 	if was {
 		at = later(at, old.from)
+		h.latest = at
 		if at.After(old.from) {
 			h.former = append(h.former, tenure{old.object, old.from, at})
 		}

@@ -208,6 +208,7 @@ type rig struct {
 	server *server
 	wire   *wire
 	rings  int
+	cuts   []audit.Cut
 }
 
 // following runs a test with a follower that has read the server, which may
@@ -227,6 +228,7 @@ func following(t *testing.T, prepare func(*server), test func(*rig)) {
 		r.f = Follow(Options{
 			Config: &rest.Config{Host: "http://cluster.test", Dial: r.wire.dial}, Name: "lab",
 			OnChange: func() { mu.Lock(); defer mu.Unlock(); r.rings++ },
+			OnCut:    func(c audit.Cut) { mu.Lock(); defer mu.Unlock(); r.cuts = append(r.cuts, c) },
 		})
 		running.Go(func() {
 			if err := r.f.Run(ctx); err != nil {

@@ -205,14 +205,17 @@ func (b *book) unite(g, o *group) {
 	}
 }
 
-// expire drops conversations that lasted until before a time, and counts them.
-func (b *book) expire(before int64) (conversations int, flows uint64) {
+// expire drops conversations that lasted until before a time, and counts them,
+// and the flows of those that no keeper has.
+func (b *book) expire(before int64, unkept func(*tally) bool) (conversations int, flows uint64) {
 	old := func(t *tally) bool {
 		if t.last >= before {
 			return false
 		}
 		conversations++
-		flows += t.flows
+		if unkept(t) {
+			flows += t.flows
+		}
 		b.tallies--
 		return true
 	}

@@ -39,6 +39,22 @@ type Follower struct {
 	FlushEvery time.Duration // default 10 s
 	Writer     string        // names this process to the keeper; the host if empty. Every start gets a name of its own
 
+	// What follows is for one who follows a single node, and knows nothing of the
+	// cluster: a collector.
+
+	// Grid, if not zero, is how long a conversation lasts at most, where no cut
+	// divides it: news of a change that comes too late spoils no more than that.
+	Grid time.Duration
+	// Cuts, if not nil, tells of the changes at a time and later. It is asked before
+	// each batch.
+	Cuts func(context.Context, time.Time) ([]audit.Cut, error)
+	// Heartbeat, if not zero, is how often the keeper is told at least that the node
+	// is listened to, though it says nothing.
+	Heartbeat time.Duration
+	// Await waits for the keeper at the start, however long that takes, rather than
+	// follow without knowing what is kept.
+	Await bool
+
 	// OnNew, if not nil, is told every second of conversations that were not
 	// there before, each with its first flow, and again in every interval
 	// between cuts. It must not take long.
@@ -46,13 +62,30 @@ type Follower struct {
 
 	Options
 
-	once sync.Once
-	led  *ledger
+	mu  sync.Mutex
+	led *ledger
+	ran bool
 }
 
 // ledger is made at first use.
 func (f *Follower) ledger() *ledger {
-	f.once.Do(func() { f.led = newLedger(f) })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.led == nil {
+		f.led = newLedger(f)
+	}
+	return f.led
+}
+
+// begin is the ledger of a run. One that ran before begins anew: the keeper has
+// what it knew.
+func (f *Follower) begin() *ledger {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.led == nil || f.ran {
+		f.led = newLedger(f)
+	}
+	f.ran = true
 	return f.led
 }
 
@@ -70,11 +103,12 @@ func (f *Follower) log() *slog.Logger {
 // Run follows until ctx ends, and returns nil then: whatever befalls the stream
 // or the keeper is tried again. Everything that was received is merged and kept
 // before it returns. It is an error if the address or the files for TLS are wrong.
+// It may run again afterwards, and then goes on from what the keeper has.
 func (f *Follower) Run(ctx context.Context) error {
 	if _, err := newDialer(f.Address, f.TLS); err != nil {
 		return err
 	}
-	l, q := f.ledger(), newQueue()
+	l, q := f.begin(), newQueue()
 	l.start(time.Now())
 	f.recall(ctx)
 	var group errgroup.Group

@@ -24,15 +24,34 @@ func (f *Follower) recall(ctx context.Context) {
 	if f.Keeper == nil {
 		return
 	}
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := f.recallOnce(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		f.ledger().forgot(err)
+		if !f.Await {
+			f.log().Error("what was kept before is not known", "err", err)
+			return
+		}
+		f.log().Warn("waiting for what was kept before", "again", pause, "err", firstLine(err.Error()))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (f *Follower) recallOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, recallTimeout)
 	defer cancel()
 	upTo, err := f.Keeper.Resume(ctx)
 	kept, keptErr := f.Keeper.Kept(ctx, time.Now().Add(-f.window()))
-	if err := errors.Join(err, keptErr); err != nil {
-		f.log().Error("what was kept before is not known", "err", err)
-		f.ledger().forgot(err)
+	if err = errors.Join(err, keptErr); err == nil || !f.Await {
+		f.ledger().recalled(upTo, kept)
 	}
-	f.ledger().recalled(upTo, kept)
+	return err
 }
 
 // forgot tells of a keeper that can't be asked.
@@ -45,6 +64,7 @@ func (l *ledger) forgot(err error) {
 func (l *ledger) recalled(upTo map[string]time.Time, kept *audit.Traffic) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.refused = ""
 	for name, at := range upTo {
 		if countable(at) {
 			l.nodes.named(name).before = at.UnixNano()
@@ -66,7 +86,7 @@ func (f *Follower) keep(ctx context.Context) {
 		case <-time.After(pause):
 		}
 		within, cancel := context.WithTimeout(ctx, keepTimeout)
-		err := f.flush(within)
+		err := errors.Join(f.learn(within), f.flush(within))
 		cancel()
 		switch {
 		case ctx.Err() != nil:
@@ -78,6 +98,18 @@ func (f *Follower) keep(ctx context.Context) {
 			f.log().Error("conversations are not kept, trying again", "after", pause, "err", err)
 		}
 	}
+}
+
+// learn asks for changes that are not known yet.
+func (f *Follower) learn(ctx context.Context) error {
+	if f.Cuts == nil {
+		return nil
+	}
+	cuts, err := f.Cuts(ctx, time.Now().Add(-f.window()))
+	for _, c := range cuts {
+		f.Cut(c)
+	}
+	return err
 }
 
 // flush gives the keeper one batch: all that grew since the last that it took.
@@ -94,8 +126,14 @@ func (f *Follower) flush(ctx context.Context) error {
 		l.stats.Unkept++
 		return err
 	}
-	l.storedTo, l.storedFlows = round, l.settledFlows()
+	l.storedTo, l.storedFlows, l.storedAt = round, l.settledFlows(), l.now
 	return nil
+}
+
+// beats tells whether it is time to say that the node is listened to.
+func (l *ledger) beats() bool {
+	every := int64(l.follower.Heartbeat)
+	return every > 0 && l.up && l.now-l.storedAt >= every
 }
 
 // writer is a name that no other process has, nor another start of this one.
@@ -141,7 +179,7 @@ func (l *ledger) grown() (*audit.Traffic, *book, func(*tally) bool, uint32) {
 			wanted[l.pins.key(k)] = true
 		}
 	}
-	if len(wanted) == 0 && l.settledFlows() == l.storedFlows {
+	if len(wanted) == 0 && l.settledFlows() == l.storedFlows && !l.beats() {
 		return nil, nil, nil, round
 	}
 	l.book.round++
@@ -172,8 +210,12 @@ func (l *ledger) coverage() *audit.Traffic {
 	t.Folded = l.book.folded
 	t.Nodes, t.SilentNodes = l.nodes.coverage(ever)
 	for i := range t.Nodes {
-		c, kept := &t.Nodes[i], l.nodes[t.Nodes[i].Name].kept
+		n := l.nodes[t.Nodes[i].Name]
+		c, kept := &t.Nodes[i], n.kept
 		c.Flows, c.From, c.To = kept.flows, time.Time{}, time.Time{}
+		if l.up && n.standing.state < unavailable {
+			c.Watched = moment(l.now)
+		}
 		t.Flows += kept.flows
 		if kept.flows > 0 {
 			c.From, c.To = moment(kept.first), moment(kept.last)
@@ -261,7 +303,7 @@ func (e *earlier) nodes(t *audit.Traffic) {
 	for _, n := range e.traffic.Nodes {
 		i, ok := by[n.Name]
 		if !ok {
-			n.Note = "" // what was said of it then
+			n.Note, n.Watched = "", time.Time{} // what was said of it then
 			t.Nodes = append(t.Nodes, n)
 			continue
 		}

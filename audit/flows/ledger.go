@@ -39,6 +39,7 @@ type ledger struct {
 	writer      string
 	storedTo    uint32 // the last round that the keeper has
 	storedFlows uint64 // how much there was to keep then
+	storedAt    int64  // when that was
 	refused     string // why what was kept is not known
 	unnamed     string // nodes that are unavailable, but not named
 }
@@ -119,7 +120,11 @@ func (l *ledger) back() int64 { return int64(cmp.Or(l.follower.HoldBack, 20*time
 func (l *ledger) fold(*record) { l.book.folded++ }
 
 func (l *ledger) interval(m *mark) int64 {
-	return l.cuts.interval(m.at, m.from.end.namespace, m.to.end.namespace)
+	at := l.cuts.interval(m.at, m.from.end.namespace, m.to.end.namespace)
+	if grid := int64(l.follower.Grid); grid > 0 {
+		at = max(at, m.at-m.at%grid)
+	}
+	return at
 }
 
 // settle counts a flow in its conversation, for good.
@@ -166,8 +171,9 @@ func (l *ledger) pass(now time.Time) []audit.Conversation {
 func (l *ledger) sweep() {
 	l.swept = l.now
 	before := l.now - int64(l.follower.window())
-	n, _ := l.book.expire(before)
+	n, lost := l.book.expire(before, func(t *tally) bool { return l.follower.Keeper != nil && t.changed > l.storedTo })
 	l.stats.Expired += uint64(n)
+	l.book.folded += lost
 	l.gaps.forget(moment(before))
 	l.cuts.forget(moment(before))
 	l.kept.expire(moment(before))

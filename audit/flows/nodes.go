@@ -151,6 +151,9 @@ func (ns nodes) absorb(o nodes) {
 func (ns nodes) coverage(since int64) (all []audit.NodeCoverage, silent []string) {
 	for _, name := range slices.Sorted(maps.Keys(ns)) {
 		n := ns[name]
+		if n.flows+n.lost == 0 && n.standing.at == ever {
+			continue // nobody spoke of it but an earlier start
+		}
 		c := audit.NodeCoverage{Name: name, Flows: n.flows, Lost: n.lost, Note: n.standing.text()}
 		if n.flows > 0 {
 			c.From, c.To = moment(n.first), moment(n.last)

@@ -44,6 +44,13 @@ CREATE TABLE memory (
 	value BYTEA NOT NULL
 );
 `,
+	`
+CREATE TABLE cuts (
+	at        BIGINT NOT NULL, -- nanoseconds since 1970
+	namespace BYTEA  NOT NULL,
+	PRIMARY KEY (at, namespace)
+);
+`,
 }
 
 // migrate brings the schema up to date. It refuses one that is newer than this

@@ -146,6 +146,9 @@ func (s *Store) Expire(ctx context.Context, before time.Time) error {
 		if err := tx.exec(ctx, "DELETE FROM labels WHERE seen < ?", day); err != nil {
 			return err
 		}
+		if err := tx.exec(ctx, "DELETE FROM cuts WHERE at < ?", nanoseconds(startOf(day))); err != nil {
+			return err
+		}
 		return expireCoverage(ctx, tx, day)
 	})
 	if err != nil {

@@ -30,6 +30,7 @@ func suite(t *testing.T, fresh func(*testing.T) string) {
 		"a wrong clock makes no room for years":               wrongClock,
 		"what is remembered outlives the process":             remembered,
 		"up to when flows are stored is known by node":        resumed,
+		"who follows flows learns of changes":                 changesAnnounced,
 		"a newer schema is refused":                           newerSchema,
 		"a row that can't be read is counted":                 unreadableRow,
 		"beyond the bound flows are folded and counted":       folded,
@@ -315,7 +316,7 @@ func newerSchema(t *testing.T, url string) {
 		t.Fatal(err)
 	}
 	_, err = Open(t.Context(), url, Options{})
-	if err == nil || !strings.Contains(err.Error(), "schema has version 99, this segproof knows versions up to 1\nuse a newer segproof") {
+	if err == nil || !strings.Contains(err.Error(), "schema has version 99, this segproof knows versions up to 2\nuse a newer segproof") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -17,7 +17,8 @@ func gather(ctx context.Context, s streams, f *inputFlags, quiet bool) (*audit.S
 	}
 	p := newProgress(s.err, quiet)
 	defer p.done()
-	a, err := wireAuditor(s, cfg, f, p)
+	a, err := wireAuditor(ctx, s, cfg, f, p)
+	defer f.close()
 	if err != nil {
 		return nil, err
 	}

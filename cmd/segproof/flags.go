@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/segproof/segproof/audit"
+	"github.com/segproof/segproof/audit/store"
 	"github.com/segproof/segproof/config"
 )
 
@@ -22,6 +23,9 @@ type inputFlags struct {
 	tlsCA, tlsCert, tlsKey       string
 	tlsServerName                string
 	since, listen                duration
+	store                        string
+
+	kept *store.Store // open, if one is named
 }
 
 func (f *inputFlags) add(fs *pflag.FlagSet) {
@@ -29,6 +33,7 @@ func (f *inputFlags) add(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.manifests, "manifests", nil, "YAML files or folders that declare the objects; several `PATH`s may follow; - is standard input")
 	fs.StringArrayVar(&f.flows, "flows", nil, "Hubble's JSON lines, plain or gzip; several `FILE`s may follow; - is standard input")
 	fs.Var(&f.listen, "for", "how long to keep listening to Hubble, such as 5m")
+	fs.StringVar(&f.store, "store", "", "conversations and history: sqlite:PATH or postgres://… (`URL`); without --hubble and --flows what collectors or a daemon stored is read")
 }
 
 // addLive are those of what is live.
@@ -36,6 +41,11 @@ func (f *inputFlags) addLive(fs *pflag.FlagSet) {
 	fs.StringVar(&f.kubeconfig, "kubeconfig", "", "kubeconfig `FILE` of the cluster to read (default: in a cluster its own, else as kubectl)")
 	fs.StringVar(&f.context, "context", "", "`NAME` of the kubeconfig context")
 	fs.StringVar(&f.cluster, "cluster", "", "`NAME` of the cluster in every finding (default: what Hubble or the context calls it)")
+	f.addHubble(fs)
+}
+
+// addHubble are those of a live Hubble.
+func (f *inputFlags) addHubble(fs *pflag.FlagSet) {
 	fs.StringVar(&f.hubble, "hubble", "", "Hubble Relay or agent: host:port or unix:///path (`ADDR`)")
 	fs.StringVar(&f.tlsCA, "hubble-tls-ca", "", "CA certificate `FILE` that Hubble's is checked against; turns TLS on")
 	fs.StringVar(&f.tlsCert, "hubble-tls-cert", "", "client certificate `FILE`, for mutual TLS")
@@ -52,6 +62,8 @@ type outputFlags struct {
 	framework              string
 	formats                formatFlags
 	dryRun, quiet, verbose bool
+
+	memory audit.Memory // of what each was last told; nil if nothing outlives the run
 }
 
 func (f *outputFlags) add(fs *pflag.FlagSet) {

@@ -28,12 +28,12 @@ func (f *formatFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.prometheus, "prometheus", "", "write metrics for node-exporter's textfile collector to `FILE`")
 }
 
-// wire builds the reporters of the formats that are asked for.
-func (f *formatFlags) wire(s streams, baseline bool) []audit.Reporter {
-	var to []audit.Reporter
+// wire builds the reporters of the formats that are asked for, by name.
+func (f *formatFlags) wire(s streams, baseline bool) map[string]audit.Reporter {
+	to := map[string]audit.Reporter{}
 	add := func(what, path string, format func(io.Writer) audit.Reporter) {
 		if path != "" {
-			to = append(to, file{what, path, s.out, format})
+			to[what] = file{what, path, s.out, format}
 		}
 	}
 	add("html", f.html, func(w io.Writer) audit.Reporter { return &html.Reporter{W: w} })
@@ -41,7 +41,7 @@ func (f *formatFlags) wire(s streams, baseline bool) []audit.Reporter {
 	add("markdown", f.markdown, func(w io.Writer) audit.Reporter { return markdown.Reporter{W: w, Baseline: baseline} })
 	add("openreports", f.openreports, func(w io.Writer) audit.Reporter { return openreports.Reporter{W: w} })
 	if f.prometheus != "" {
-		to = append(to, prometheus.Textfile{Path: f.prometheus})
+		to["prometheus"] = prometheus.Textfile{Path: f.prometheus}
 	}
 	return to
 }

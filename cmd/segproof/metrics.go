@@ -53,12 +53,19 @@ func newMetrics(stats func() flows.Stats, leads func() bool) *metrics {
 	}
 	m.registry.MustRegister(
 		m.audits, m.took, m.success, m.sent, m.leads,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	if stats != nil {
-		m.registry.MustRegister(streamMetrics(stats))
-	}
+	m.registry.MustRegister(processMetrics(stats)...)
 	return m
+}
+
+// processMetrics are those of Go, of the process, and of a stream of flows if
+// there is one.
+func processMetrics(stats func() flows.Stats) []prometheus.Collector {
+	all := []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
+	if stats != nil {
+		all = append(all, streamMetrics(stats))
+	}
+	return all
 }
 
 func (m *metrics) handler() http.Handler {

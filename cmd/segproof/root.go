@@ -105,7 +105,7 @@ configuration, 3 found something, 4 not enough evidence (--require-coverage).`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%w\nsee '%s --help'", err, c.CommandPath())
 	})
-	root.AddCommand(newAudit(s), newDemo(s), newExplain(s), newPreview(s), newRender(s), newRules(s), newSlack(s), newSuggest(s), newWatch(s))
+	root.AddCommand(newAudit(s), newCollect(s), newDemo(s), newExplain(s), newPreview(s), newRender(s), newRules(s), newSlack(s), newSuggest(s), newWatch(s))
 	return root
 }
 

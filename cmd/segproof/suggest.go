@@ -132,7 +132,8 @@ func (f *suggestFlags) gather(ctx context.Context, s streams) (*audit.Snapshot, 
 	}
 	p := newProgress(s.err, f.quiet)
 	defer p.done()
-	a, err := wireAuditor(s, cfg, &f.inputs, p)
+	a, err := wireAuditor(ctx, s, cfg, &f.inputs, p)
+	defer f.inputs.close()
 	if err != nil {
 		return nil, nil, nil, err
 	}

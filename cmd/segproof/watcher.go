@@ -25,6 +25,8 @@ type watcher struct {
 	cluster   *cluster.Follower
 	flows     *flows.Follower // nil without Hubble
 	store     *store.Store
+	shared    bool // others may write to the store too
+	announcer *announcer
 	retention time.Duration
 	auditor   *audit.Auditor
 	bell      *trigger.Bell
@@ -45,10 +47,10 @@ func (w *watcher) run(ctx context.Context) error {
 	w.log.Info("watching", "listen", w.listener.Addr().String(), "next", w.schedule.Next(time.Now()))
 	group, within := errgroup.WithContext(ctx)
 	parts := []func(context.Context) error{
-		w.cluster.Run, w.settle.Run, w.schedule.Run, w.urgent.run, w.audits, w.expire,
+		w.cluster.Run, w.settle.Run, w.schedule.Run, w.urgent.run, w.audits, w.expire, w.announcer.run,
 		func(ctx context.Context) error { return w.site.run(ctx, w.listener) },
 	}
-	if w.flows != nil {
+	if w.flows != nil && !w.ledFlows() {
 		parts = append(parts, w.flows.Run)
 	}
 	if w.buttons != nil {
@@ -73,9 +75,19 @@ func (w *watcher) audits(ctx context.Context) error {
 	}
 	return w.lease.Run(ctx, func(ctx context.Context) error {
 		w.settle.Changed() // what the former leader last told may be old
-		return lead(ctx)
+		if !w.ledFlows() {
+			return lead(ctx)
+		}
+		group, within := errgroup.WithContext(ctx)
+		group.Go(func() error { return w.flows.Run(within) })
+		group.Go(func() error { return lead(within) })
+		return group.Wait()
 	})
 }
+
+// ledFlows tells whether only who leads follows flows: several who store the
+// same flows in one store would make them count twice.
+func (w *watcher) ledFlows() bool { return w.flows != nil && w.lease != nil && w.shared }
 
 // expireEvery is how often old days are dropped from the store.
 const expireEvery = time.Hour
@@ -96,7 +108,12 @@ func (w *watcher) expire(ctx context.Context) error {
 func (w *watcher) ready() []func() error {
 	parts := []func() error{w.cluster.Ready}
 	if w.flows != nil {
-		parts = append(parts, w.flows.Ready)
+		parts = append(parts, func() error {
+			if w.ledFlows() && !w.lease.Leads() {
+				return nil
+			}
+			return w.flows.Ready()
+		})
 	}
 	return parts
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -86,14 +87,34 @@ func exceptions(cfg *config.Config) []audit.Exception {
 	return out
 }
 
-// wireAuditor builds the auditor and its two neighbours.
-func wireAuditor(s streams, cfg *config.Config, f *inputFlags, p *progress) (*audit.Auditor, error) {
+// openStore opens the store, if one is named. It is to be closed.
+func (f *inputFlags) openStore(ctx context.Context, cfg *config.Config) (err error) {
+	if url := cmp.Or(f.store, cfg.Store.URL); url != "" {
+		f.kept, err = openStore(ctx, url)
+	}
+	return err
+}
+
+// close closes the store.
+func (f *inputFlags) close() error {
+	if f.kept == nil {
+		return nil
+	}
+	return f.kept.Close()
+}
+
+// wireAuditor builds the auditor and its two neighbours. Whoever calls it closes
+// the inputs.
+func wireAuditor(ctx context.Context, s streams, cfg *config.Config, f *inputFlags, p *progress) (*audit.Auditor, error) {
 	a := newAuditor(cfg)
 	if f.cluster != "" {
 		a.Name, a.Options.ClusterName = f.cluster, f.cluster
 	}
 	if slices.Contains(f.manifests, "-") && slices.Contains(f.flows, "-") {
 		return nil, usage("--manifests - and --flows - both want standard input\ngive one of them as a file")
+	}
+	if err := f.openStore(ctx, cfg); err != nil {
+		return nil, err
 	}
 	var err error
 	if a.Cluster, err = wireCluster(s, f, p); err != nil {
@@ -136,6 +157,8 @@ func wireNetwork(s streams, cfg *config.Config, f *inputFlags, p *progress) (aud
 		return nil, usage("--flows and --hubble both say what was carried\ngive one of them")
 	case len(f.flows) > 0:
 		return stepNetwork{p, "reading flows", &flows.Files{Paths: f.flows, Stdin: s.in}}, nil
+	case address == "" && f.kept != nil && f.listen == 0:
+		return stepNetwork{p, "reading what is stored", &flows.Stored{Keeper: f.kept, Window: cmp.Or(time.Duration(f.since), cfg.Watch.Window)}}, nil
 	case address == "" && (f.since > 0 || f.listen > 0):
 		return nil, usage("--since and --for speak of Hubble, and no Hubble was given\nadd --hubble, such as --hubble localhost:4245")
 	case address == "":
@@ -159,25 +182,27 @@ func (f *inputFlags) tls(tls config.TLS) flows.TLSOptions {
 // unless another format does.
 func wireReporters(s streams, cfg *config.Config, f *outputFlags, baseline bool, p *progress) (audit.Reporter, error) {
 	var to []audit.Reporter
+	add := func(name string, r audit.Reporter) { to = append(to, f.sinceLast(name, baseline, r)) }
 	taken, err := f.taken()
 	if err != nil {
 		return nil, err
 	}
+	compared := baseline || f.memory != nil
 	if !taken && !f.dryRun {
-		to = append(to, &text.Reporter{W: s.out, Color: isTerminal(s.out), Width: width(s.out), Baseline: baseline})
+		add("text", &text.Reporter{W: s.out, Color: isTerminal(s.out), Width: width(s.out), Baseline: compared})
 	}
 	if f.json != "" {
-		to = append(to, recordFile(f.json, s.out))
+		add("json", recordFile(f.json, s.out))
 	}
 	if f.sarif != "" {
-		r, err := newSarif(s, cfg, baseline)
+		r, err := newSarif(s, cfg, compared)
 		if err != nil {
 			return nil, err
 		}
 		r.Path = f.sarif
 		r.EvidenceDir = cmp.Or(f.evidenceDir, r.EvidenceDir)
 		r.IncludeSuppressed = r.IncludeSuppressed || f.includeSuppressed
-		to = append(to, r)
+		add("sarif", r)
 	}
 	if !f.dryRun {
 		uploads, err := wireUploads(s, cfg)
@@ -185,22 +210,34 @@ func wireReporters(s streams, cfg *config.Config, f *outputFlags, baseline bool,
 			return nil, err
 		}
 		for _, name := range slices.Sorted(maps.Keys(uploads)) {
-			to = append(to, uploads[name])
+			add(name, uploads[name])
 		}
 	}
-	to = append(to, f.formats.wire(s, baseline)...)
+	formats := f.formats.wire(s, compared)
+	for _, name := range slices.Sorted(maps.Keys(formats)) {
+		add(name, formats[name])
+	}
 	if cfg.Slack.Enabled() || f.dryRun {
-		r, err := wireSlack(s, cfg, f.dryRun, nil)
+		r, err := wireSlack(s, cfg, f.dryRun, f.memory)
 		if err != nil {
 			return nil, err
 		}
-		to = append(to, r)
+		add("slack", r)
 	}
 	all, err := wireFramework(f.framework, reporters.All(to...))
 	if err != nil {
 		return nil, err
 	}
 	return stepReporter{p, all}, nil
+}
+
+// sinceLast lets a reporter know what is new since it was last told, if there is
+// a memory of it. A baseline that is given says what is new itself.
+func (f *outputFlags) sinceLast(name string, baseline bool, r audit.Reporter) audit.Reporter {
+	if f.memory == nil || baseline {
+		return r
+	}
+	return &reporters.SinceLast{Name: name, Memory: f.memory, Reporter: r}
 }
 
 // wireSlack builds who tells Slack; memory is nil where nothing outlives the run.

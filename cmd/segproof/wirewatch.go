@@ -50,8 +50,14 @@ func wireWatch(ctx context.Context, s streams, f *watchFlags) (_ *watcher, err e
 	}
 	compiler := &policy.Compiler{}
 	w.auditor.Compile = func(i *audit.Inventory) audit.Engine { return w.urgent.compiled(compiler.Compile(i)) }
-	if w.store, err = openStore(ctx, cmp.Or(f.store, cfg.Store.URL, defaultStore)); err != nil {
+	url := cmp.Or(f.store, cfg.Store.URL, defaultStore)
+	if w.store, err = openStore(ctx, url); err != nil {
 		return nil, err
+	}
+	w.shared = isShared(url)
+	w.announcer = newAnnouncer(cfg.Settle, w.log)
+	if w.shared {
+		w.announcer.shared = w.store.Announce
 	}
 	w.auditor.Notes = w.store.Notes
 	if err = w.follow(cfg, f); err == nil {
@@ -74,9 +80,22 @@ func closed(s *store.Store) string {
 	return ""
 }
 
+// checkStore refuses what is no address of a store.
+func checkStore(url string) error {
+	if !strings.HasPrefix(url, "sqlite:") && !isShared(url) {
+		return usage("--store: expected sqlite:PATH or postgres://…")
+	}
+	return nil
+}
+
+// isShared tells whether others may write to a store too.
+func isShared(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
 func openStore(ctx context.Context, url string) (*store.Store, error) {
-	if !strings.HasPrefix(url, "sqlite:") && !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
-		return nil, usage("--store: expected sqlite:PATH or postgres://…")
+	if err := checkStore(url); err != nil {
+		return nil, err
 	}
 	s, err := store.Open(ctx, url, store.Options{})
 	if err != nil {
@@ -92,7 +111,7 @@ func (w *watcher) follow(cfg *config.Config, f *watchFlags) error {
 		return usage("%w", err)
 	}
 	w.cluster = cluster.Follow(cluster.Options{
-		Config: rest, Name: name, History: cfg.Watch.Window, OnChange: w.settle.Changed, Log: w.log.With("component", "cluster"),
+		Config: rest, Name: name, History: cfg.Watch.Window, OnChange: w.settle.Changed, OnCut: w.announcer.tell, Log: w.log.With("component", "cluster"),
 	})
 	w.auditor.Cluster = w.cluster
 	leads := func() bool { return true }
@@ -105,6 +124,12 @@ func (w *watcher) follow(cfg *config.Config, f *watchFlags) error {
 		leads = w.lease.Leads
 	}
 	address := cmp.Or(f.inputs.hubble, cfg.Hubble.Address)
+	if address == "" && w.shared {
+		w.log.Info("what collectors store is audited")
+		w.auditor.Network = &flows.Stored{Keeper: w.store, Window: cfg.Watch.Window}
+		w.metrics = newMetrics(nil, leads)
+		return nil
+	}
 	if address == "" {
 		w.log.Warn("no Hubble is given: only what is declared is audited", "hint", "--hubble ADDR, or hubble.address in the configuration")
 		w.metrics = newMetrics(nil, leads)
@@ -114,6 +139,7 @@ func (w *watcher) follow(cfg *config.Config, f *watchFlags) error {
 		Address: address, TLS: f.inputs.tls(cfg.Hubble.TLS), Since: cmp.Or(time.Duration(f.inputs.since), firstSince), Log: w.log.With("component", "flows"),
 		Window: cfg.Watch.Window, Keeper: w.store, OnNew: w.urgent.see,
 	}
+	w.announcer.here = w.flows.Cut
 	w.auditor.Network = network{w.flows, firstFlows}
 	w.metrics = newMetrics(w.flows.Stats, leads)
 	return nil

@@ -13,7 +13,7 @@ import (
 // The store's own tests, on the server that they are skipped without.
 func TestTheStoreIsTheSameOnPostgreSQL(t *testing.T) {
 	t.Parallel()
-	address := rig.StartPostgres(t)
+	address := rig.StartPostgres(t).URL
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)

@@ -68,13 +68,13 @@ func StartHubble(t testing.TB, o HubbleOptions) *HubbleServers {
 		h.Files = tls.client
 	}
 	for i, f := range o.Nodes {
-		args := append(f.args(), "-listen="+h.node(i), "-name="+f.name(i), "-cluster="+o.Name, "-peers="+h.peers(o.Nodes))
+		args := append(f.args(), "-listen="+h.Node(i), "-name="+f.name(i), "-cluster="+o.Name, "-peers="+h.peers(o.Nodes))
 		args = append(args, tls.node...)
 		h.Nodes = append(h.Nodes, Start(t, Server{
-			fmt.Sprintf("hubble-node-%d", i+1), func() *exec.Cmd { return exec.Command(node, args...) }, listens(h.node(i)),
+			fmt.Sprintf("hubble-node-%d", i+1), func() *exec.Cmd { return exec.Command(node, args...) }, listens(h.Node(i)),
 		}))
 	}
-	args := append(relayArgs(o.Name, h.node(0), h.Address, ports[2]), tls.relay...)
+	args := append(relayArgs(o.Name, h.Node(0), h.Address, ports[2]), tls.relay...)
 	h.Relay = Start(t, Server{
 		"hubble-relay", func() *exec.Cmd { return exec.Command(relayBinary, args...) }, h.connected(len(o.Nodes)),
 	})
@@ -90,8 +90,8 @@ func relayArgs(cluster, peers, listen string, health int) []string {
 	}
 }
 
-// node is the address of a node: Relay expects all of them on one port.
-func (h *HubbleServers) node(i int) string { return fmt.Sprintf("127.0.0.%d:%d", i+1, h.port) }
+// Node is the address of a node, from 0 on: Relay expects all of them on one port.
+func (h *HubbleServers) Node(i int) string { return fmt.Sprintf("127.0.0.%d:%d", i+1, h.port) }
 
 func (h *HubbleServers) peers(nodes []Feed) string {
 	var out []string

@@ -15,10 +15,15 @@ import (
 	"testing"
 )
 
-// StartPostgres starts an empty PostgreSQL of this machine's and returns its
-// address, such as postgres://postgres@127.0.0.1:5432/postgres. It trusts
-// whoever reaches it on the loopback interface.
-func StartPostgres(t testing.TB) string {
+// A Database is a running PostgreSQL.
+type Database struct {
+	*Process
+	URL string // such as postgres://postgres@127.0.0.1:5432/postgres
+}
+
+// StartPostgres starts an empty PostgreSQL of this machine's. It trusts whoever
+// reaches it on the loopback interface.
+func StartPostgres(t testing.TB) *Database {
 	t.Helper()
 	Require(t, Postgres)
 	bin, err := postgresBin()
@@ -50,14 +55,14 @@ func StartPostgres(t testing.TB) string {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	port := strconv.Itoa(freePorts(t, 1)[0])
-	Start(t, Server{
+	p := Start(t, Server{
 		Name:    "postgres",
 		Command: func() *exec.Cmd { return command("postgres", "-D", data, "-p", port, "-h", "127.0.0.1", "-k", dir) },
 		Ready: func(ctx context.Context) error {
 			return exec.CommandContext(ctx, filepath.Join(bin, "pg_isready"), "-h", "127.0.0.1", "-p", port).Run()
 		},
 	})
-	return fmt.Sprintf("postgres://postgres@%s/postgres", net.JoinHostPort("127.0.0.1", port))
+	return &Database{p, fmt.Sprintf("postgres://postgres@%s/postgres", net.JoinHostPort("127.0.0.1", port))}
 }
 
 // postgresBin finds the newest PostgreSQL that Debian's packages brought.

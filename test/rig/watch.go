@@ -16,7 +16,7 @@ import (
 	"github.com/segproof/segproof/audit"
 )
 
-// A Daemon is a running segproof watch.
+// A Daemon is a running segproof watch or collect.
 type Daemon struct {
 	*Process
 	URL string
@@ -25,8 +25,21 @@ type Daemon struct {
 // Watch starts segproof watch, and waits until it serves. It ends with the test.
 func Watch(t testing.TB, args ...string) *Daemon {
 	t.Helper()
+	return daemon(t, "watch", args)
+}
+
+// Collect starts segproof collect, and waits until it serves. It ends with the
+// test.
+func Collect(t testing.TB, args ...string) *Daemon {
+	t.Helper()
+	return daemon(t, "collect", args)
+}
+
+func daemon(t testing.TB, command string, args []string) *Daemon {
+	t.Helper()
 	binary := segproof(t)
-	return startDaemon(t, "segproof-watch", func(args []string) *exec.Cmd { return exec.Command(binary, args...) }, args)
+	run := func(args []string) *exec.Cmd { return exec.Command(binary, append([]string{command}, args...)...) }
+	return startDaemon(t, "segproof-"+command, run, args)
 }
 
 // WatchOn is [Watch] on a host of that name, as a pod is: replicas tell
@@ -37,14 +50,14 @@ func WatchOn(t testing.TB, host string, args ...string) *Daemon {
 	if os.Geteuid() != 0 {
 		alone = append(alone, "--map-root-user")
 	}
-	alone = append(alone, "sh", "-c", `echo "$0" >/proc/sys/kernel/hostname && exec "$@"`, host, segproof(t))
+	alone = append(alone, "sh", "-c", `echo "$0" >/proc/sys/kernel/hostname && exec "$@"`, host, segproof(t), "watch")
 	return startDaemon(t, host, func(args []string) *exec.Cmd { return exec.Command("unshare", append(alone, args...)...) }, args)
 }
 
 func startDaemon(t testing.TB, name string, command func([]string) *exec.Cmd, args []string) *Daemon {
 	t.Helper()
 	address := local(freePorts(t, 1)[0])
-	args = append([]string{"watch", "--listen", address}, args...)
+	args = append([]string{"--listen", address}, args...)
 	d := &Daemon{URL: "http://" + address}
 	d.Process = Start(t, Server{name, func() *exec.Cmd { return command(args) }, answers(nil, d.URL+"/healthz")})
 	return d

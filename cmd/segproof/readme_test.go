@@ -86,8 +86,8 @@ func (r *reader) do(source, line string) {
 		r.write("flows.jsonl", string(recorded(r.t, "enforced", "flows.jsonl")))
 	case words[0] == "cat" && words[2] == "|" && words[3] == "segproof":
 		r.segproof(line, words[1], words[4:])
-	case words[0] == "segproof" && words[1] == "watch":
-		r.watch(line, words[1:])
+	case words[0] == "segproof" && (words[1] == "watch" || words[1] == "collect"):
+		r.daemon(line, words[1:])
 	case words[0] == "segproof":
 		r.segproof(line, "", words[1:])
 	default:
@@ -128,21 +128,21 @@ func (r *reader) segproof(line, stdin string, args []string) {
 	}
 }
 
-// watch runs the daemon until it has made its first audit.
-func (r *reader) watch(line string, args []string) {
+// daemon runs a daemon for a moment.
+func (r *reader) daemon(line string, args []string) {
 	r.t.Helper()
 	for i, a := range args {
 		switch a {
 		case "localhost:4245":
 			args[i] = r.relay
-		case "localhost:8080":
+		case "localhost:8080", "localhost:8081":
 			args[i] = "localhost:0"
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	var errs safeBuffer
-	if code := run(ctx, args, streams{strings.NewReader(""), io.Discard, &errs}); code != 0 || !strings.Contains(errs.String(), "watching") {
+	if code := run(ctx, args, streams{strings.NewReader(""), io.Discard, &errs}); code != 0 || !strings.Contains(errs.String(), args[0]+"ing") || !strings.Contains(errs.String(), "ended") {
 		r.t.Errorf("%s: exit %d\n%s", line, code, errs.String())
 	}
 }

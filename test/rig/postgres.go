@@ -22,8 +22,9 @@ type Database struct {
 }
 
 // StartPostgres starts an empty PostgreSQL of this machine's. It trusts whoever
-// reaches it on the loopback interface.
-func StartPostgres(t testing.TB) *Database {
+// reaches it on the loopback interface. Settings are as in postgresql.conf, such
+// as max_connections=600.
+func StartPostgres(t testing.TB, settings ...string) *Database {
 	t.Helper()
 	Require(t, Postgres)
 	bin, err := postgresBin()
@@ -55,9 +56,13 @@ func StartPostgres(t testing.TB) *Database {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	port := strconv.Itoa(freePorts(t, 1)[0])
+	args := []string{"-D", data, "-p", port, "-h", "127.0.0.1", "-k", dir}
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
 	p := Start(t, Server{
 		Name:    "postgres",
-		Command: func() *exec.Cmd { return command("postgres", "-D", data, "-p", port, "-h", "127.0.0.1", "-k", dir) },
+		Command: func() *exec.Cmd { return command("postgres", args...) },
 		Ready: func(ctx context.Context) error {
 			return exec.CommandContext(ctx, filepath.Join(bin, "pg_isready"), "-h", "127.0.0.1", "-p", port).Run()
 		},

@@ -11,6 +11,7 @@ import (
 // A builder builds the command for each platform, once.
 type builder struct {
 	root, dir, version string
+	platforms          []platform
 }
 
 // binary builds the command: static, without paths of this machine.
@@ -22,7 +23,7 @@ func (b *builder) binary(ctx context.Context, p platform) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-mod=readonly", "-ldflags", "-s -w -buildid=", "-o", path, "./cmd/segproof")
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-mod=readonly", "-buildvcs=auto", "-ldflags", "-s -w -buildid=", "-o", path, "./cmd/segproof")
 	c.Dir = b.root
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=", "GOOS="+p.os, "GOARCH="+p.arch, "GOAMD64=v1", "GOARM64=v8.0")
 	c.Stderr = os.Stderr
@@ -41,7 +42,7 @@ func (b *builder) release(ctx context.Context, out, push string) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range platforms() {
+	for _, p := range b.platforms {
 		if err := b.archive(ctx, p, docs, out); err != nil {
 			return fmt.Errorf("archive for %s: %w", p, err)
 		}

@@ -88,10 +88,9 @@ func page(name, help string, more []string) string {
 	out.WriteString(".fi\n")
 	if len(more) > 0 {
 		out.WriteString(".SH SEE ALSO\n")
-		for i, c := range more {
-			more[i] = fmt.Sprintf(".BR segproof\\-%s (1)", c)
+		for _, c := range more {
+			fmt.Fprintf(&out, ".BR segproof\\-%s (1)\n", c)
 		}
-		out.WriteString(strings.Join(more, "\n") + "\n")
 	}
 	return out.String()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -104,8 +105,8 @@ func layerOf(files []file) (v1.Layer, error) {
 // image writes the image of both architectures as an OCI layout, and pushes it
 // if asked to.
 func (b *builder) image(ctx context.Context, dir, push string) error {
-	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for _, p := range platforms() {
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, p := range b.platforms {
 		if p.os != "linux" {
 			continue
 		}
@@ -119,6 +120,9 @@ func (b *builder) image(ctx context.Context, dir, push string) error {
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(b.platforms, func(p platform) bool { return p.os == "linux" }) {
+		return nil
 	}
 	if _, err := layout.Write(dir, index); err != nil {
 		return fmt.Errorf("write the image: %w", err)

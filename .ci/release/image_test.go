@@ -33,7 +33,7 @@ func stub(t *testing.T) *builder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &builder{dir: t.TempDir(), version: "test"}
+	b := &builder{dir: t.TempDir(), version: "test", platforms: platforms()}
 	for _, p := range platforms() {
 		path := filepath.Join(b.dir, p.String(), "segproof")
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o755)); err != nil {

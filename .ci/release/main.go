@@ -5,6 +5,7 @@
 //	go -C .ci/release run . -out DIR -version 0.1.0
 //	go -C .ci/release run . -image-tar FILE -version lab      for this machine only
 //	go -C .ci/release run . -out DIR -version 0.1.0 -push ghcr.io/segproof/segproof
+//	go -C .ci/release run . -out DIR -version ci -os linux    a rehearsal: Linux alone
 //
 // The same checkout gives the same bytes: nothing holds a time or a path of this
 // machine. The program's own version is that of the commit, as Go stamps it.
@@ -41,12 +42,13 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	var out, imageTar, version, push string
+	var out, imageTar, version, push, only string
 	fs := flag.NewFlagSet("release", flag.ContinueOnError)
 	fs.StringVar(&out, "out", "", "write everything to `DIR`")
 	fs.StringVar(&imageTar, "image-tar", "", "write only the image for this machine's architecture to `FILE`, as docker load takes it")
 	fs.StringVar(&version, "version", "", "the `VERSION` in names and labels")
 	fs.StringVar(&push, "push", "", "push the image to `REPOSITORY` too, with the credentials of docker login")
+	fs.StringVar(&only, "os", "", "build for `OS` only, one that is released for")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -59,6 +61,14 @@ func run(ctx context.Context, args []string) error {
 	}
 	defer os.RemoveAll(tmp)
 	b := &builder{root: filepath.Join("..", ".."), dir: tmp, version: version}
+	for _, p := range platforms() {
+		if only == "" || p.os == only {
+			b.platforms = append(b.platforms, p)
+		}
+	}
+	if len(b.platforms) == 0 || push != "" && only != "" {
+		return errors.New("-os: expected linux, darwin or windows, and nothing that is pushed")
+	}
 	if imageTar != "" {
 		return b.imageTar(ctx, platform{"linux", runtime.GOARCH}, imageTar)
 	}

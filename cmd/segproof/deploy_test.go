@@ -70,21 +70,29 @@ func rights(objects []deployed, kind string) []string {
 }
 
 // The rights that are handed out are those of the kinds that are read: no more,
-// no less, and nothing that changes anything but who leads.
+// no less, and nothing that changes anything but who leads and, where that is asked
+// for, reports. Collectors have none.
 func TestTheRightsAreThoseOfTheKindsThatAreRead(t *testing.T) {
 	var want []string
 	for _, k := range cluster.Kinds() {
-		want = append(want, strings.Join([]string{"get,list,watch", k.Group, k.Resource, ""}, " "))
+		want = append(want, strings.Join([]string{"list,watch", k.Group, k.Resource, ""}, " "))
 	}
 	for _, r := range cluster.Named() {
 		want = append(want, strings.Join([]string{"get", "", "configmaps", r.Name}, " "))
 	}
 	slices.Sort(want)
-	leases := map[string][]string{
-		"watch.yaml": {"create coordination.k8s.io leases ", "get,update coordination.k8s.io leases segproof-watch"},
-	}
-	for _, file := range []string{"rbac.yaml", "watch.yaml", "plain.yaml"} {
+	lease := []string{"create coordination.k8s.io leases ", "get,update coordination.k8s.io leases segproof-watch"}
+	leases := map[string][]string{"watch.yaml": lease, "store.yaml": lease}
+	for _, file := range []string{"rbac.yaml", "watch.yaml", "store.yaml", "plain.yaml", "collect.yaml"} {
 		objects := manifests(t, file)
+		want := want
+		switch file {
+		case "store.yaml": // writes OpenReports
+			write := "list,create,patch,delete openreports.io "
+			want = slices.Sorted(slices.Values(append(slices.Clone(want), write+"reports ", write+"clusterreports ")))
+		case "collect.yaml":
+			want = nil
+		}
 		if d := cmp.Diff(want, rights(objects, "ClusterRole")); d != "" {
 			t.Errorf("deploy/manifests/%s (-read +granted):\n%s", file, d)
 		}
@@ -96,7 +104,7 @@ func TestTheRightsAreThoseOfTheKindsThatAreRead(t *testing.T) {
 
 func TestEveryDeployedConfigurationIsTaken(t *testing.T) {
 	found := 0
-	for _, file := range []string{"cronjob.yaml", "watch.yaml", "plain.yaml"} {
+	for _, file := range []string{"cronjob.yaml", "watch.yaml", "store.yaml", "collect.yaml", "plain.yaml"} {
 		for _, o := range manifests(t, file) {
 			text, ok := o.Data["config.yaml"]
 			if !ok {
@@ -112,23 +120,32 @@ func TestEveryDeployedConfigurationIsTaken(t *testing.T) {
 				t.Errorf("%s: %v", file, err)
 				continue
 			}
-			if e := cfg.Watch.LeaderElection; e.Enabled != (file != "plain.yaml") || e.Name != "segproof-watch" || e.Namespace != "segproof" {
+			in := "segproof"
+			if file == "collect.yaml" {
+				in = "segproof-collect"
+			}
+			if e := cfg.Watch.LeaderElection; e.Enabled != (file != "plain.yaml") || e.Name != "segproof-watch" || e.Namespace != in {
 				t.Errorf("%s: leader election %+v", file, e)
 			}
-			if !cfg.Slack.Enabled() || cfg.Hubble.Address == "" || cfg.Store.URL == "" {
-				t.Errorf("%s leaves something out: %+v", file, cfg)
+			// A store that is a file would be one that a scheduled audit can't write.
+			shared := file == "store.yaml" || file == "collect.yaml"
+			if strings.HasPrefix(cfg.Store.URL, "postgres://") != shared || (cfg.Store.URL == "") == shared || (cfg.Hubble.Address == "") != shared {
+				t.Errorf("%s has store %q and Hubble %q", file, cfg.Store.URL, cfg.Hubble.Address)
+			}
+			if cfg.Slack.Enabled() != (file != "collect.yaml") || cfg.Openreports.Enabled != (file == "store.yaml") {
+				t.Errorf("%s tells, or doesn't: %+v", file, cfg)
 			}
 		}
 	}
-	if found != 3 {
-		t.Errorf("%d configurations, want 3", found)
+	if found != 5 {
+		t.Errorf("%d configurations, want 5", found)
 	}
 }
 
 func TestEveryDeployedCommandLineIsTaken(t *testing.T) {
 	args := regexp.MustCompile(`(?m)^ +args:\n((?: +- .*\n)+)`)
 	found := map[string]bool{}
-	for _, file := range []string{"cronjob.yaml", "watch.yaml", "plain.yaml"} {
+	for _, file := range []string{"cronjob.yaml", "watch.yaml", "store.yaml", "collect.yaml", "plain.yaml"} {
 		for _, m := range args.FindAllStringSubmatch(deployFile(t, "manifests", file), -1) {
 			var line []string
 			if err := yaml.Unmarshal([]byte(m[1]), &line); err != nil {
@@ -144,7 +161,7 @@ func TestEveryDeployedCommandLineIsTaken(t *testing.T) {
 			found[line[0]] = true
 		}
 	}
-	if !found["audit"] || !found["watch"] {
+	if !found["audit"] || !found["watch"] || !found["collect"] {
 		t.Errorf("only %v are deployed", found)
 	}
 }

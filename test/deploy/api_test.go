@@ -1,14 +1,11 @@
 package deploy
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -46,7 +43,7 @@ func TestARealAPIServerTakesEveryObjectAndTheRightsAreEnoughAndNoMore(t *testing
 	})
 	t.Run("restricted pod security admits our pods", func(t *testing.T) {
 		api.Apply(t, text(t, filepath.Join(manifests, "rbac.yaml"))) // labels the namespace
-		for _, example := range []string{"cronjob", "watch", "kubernetes"} {
+		for _, example := range []string{"cronjob", "watch", "store", "kubernetes"} {
 			for _, x := range templates(t, decode(t, render(t, filepath.Join(chart, "ci", example+"-values.yaml")))) {
 				pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "pod", Labels: x.pod.Labels}, Spec: x.pod.Spec}
 				_, err := s.typed.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{"All"}})
@@ -56,13 +53,16 @@ func TestARealAPIServerTakesEveryObjectAndTheRightsAreEnoughAndNoMore(t *testing
 			}
 		}
 	})
+	t.Run("restricted pod security refuses a collector for its mount alone", func(t *testing.T) { s.refusesCollectors(t) })
+	seen := &requests{}
 	t.Run("the rights leave no kind unreadable", func(t *testing.T) {
-		r := rig.Audit(t, "--kubeconfig", api.ServiceAccount(t, namespace, "segproof"))
+		r := rig.Audit(t, "--kubeconfig", seen.through(t, api.ServiceAccount(t, namespace, "segproof"), true))
 		if len(r.Coverage.Unreadable) > 0 {
 			t.Errorf("unreadable:\n%s", strings.Join(r.Coverage.Unreadable, "\n"))
 		}
 	})
-	t.Run("the daemon leads with its own rights", func(t *testing.T) { s.leads(t, api) })
+	t.Run("the daemon leads with its own rights", func(t *testing.T) { s.leads(t, api, seen) })
+	t.Run("every right is used", func(t *testing.T) { seen.use(t, s.granted(t)) })
 	t.Run("and no more", func(t *testing.T) { s.may(t) })
 }
 
@@ -122,34 +122,15 @@ func (s *server) takes(t *testing.T, objects []*unstructured.Unstructured) {
 	}
 }
 
-// leads starts the daemon under its own account, with the configuration that the
-// chart makes, until it holds the Lease.
-func (s *server) leads(t *testing.T, api *rig.API) {
-	api.Apply(t, text(t, filepath.Join(manifests, "watch.yaml")))
-	config := ""
-	for _, o := range decode(t, text(t, filepath.Join(manifests, "watch.yaml"))) {
-		if c, ok, _ := unstructured.NestedString(o.Object, "data", "config.yaml"); ok {
-			config = c
+// refusesCollectors tells what of a collector a restricted namespace refuses.
+func (s *server) refusesCollectors(t *testing.T) {
+	for _, x := range templates(t, decode(t, render(t, filepath.Join(chart, "ci", "collect-values.yaml")))) {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "pod", Labels: x.pod.Labels}, Spec: x.pod.Spec}
+		_, err := s.typed.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{"All"}})
+		if want := `violates PodSecurity "restricted:latest": restricted volume types (volume "cilium" uses restricted volume type "hostPath")`; err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("want a refusal that ends with %q, got %v", want, err)
 		}
 	}
-	config = strings.ReplaceAll(config, "/etc/segproof/slack", t.TempDir())
-	config = strings.ReplaceAll(config, "hubble-relay.kube-system.svc:80", "127.0.0.1:9") // nobody there
-	for line := range strings.Lines(config) {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "tokenFile: "); ok {
-			if err := os.WriteFile(path, []byte("xoxb-0-nobody\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	rig.Watch(t, "--kubeconfig", api.ServiceAccount(t, namespace, "segproof-watch"), "--config", save(t, "config.yaml", config),
-		"--store", "sqlite:"+filepath.Join(t.TempDir(), "segproof.db"))
-	rig.Until(t, time.Minute, "the daemon leads", func() error {
-		l, err := s.typed.CoordinationV1().Leases(namespace).Get(t.Context(), "segproof-watch", metav1.GetOptions{})
-		if err == nil && (l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity == "") {
-			err = errors.New("nobody holds the lease")
-		}
-		return err
-	})
 }
 
 // may asks the server's authorizer for what would be too much.
@@ -187,10 +168,18 @@ func (s *server) may(t *testing.T) {
 func operatorKinds(t *testing.T) string {
 	t.Helper()
 	var out []string
-	for _, kind := range []string{"prometheusrules", "servicemonitors"} {
-		path := filepath.Join(download(t, "github.com/prometheus-operator/prometheus-operator@v0.92.0"),
-			"example", "prometheus-operator-crd", "monitoring.coreos.com_"+kind+".yaml")
+	for _, path := range operatorFiles(t) {
 		out = append(out, text(t, path))
 	}
-	return strings.Join(slices.Compact(out), "\n---\n")
+	return strings.Join(out, "\n---\n")
+}
+
+func operatorFiles(t *testing.T) []string {
+	t.Helper()
+	var out []string
+	for _, kind := range []string{"podmonitors", "prometheusrules", "servicemonitors"} {
+		out = append(out, filepath.Join(download(t, "github.com/prometheus-operator/prometheus-operator@v0.92.0"),
+			"example", "prometheus-operator-crd", "monitoring.coreos.com_"+kind+".yaml"))
+	}
+	return out
 }

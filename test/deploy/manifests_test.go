@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"flag"
 	"os"
 	"path/filepath"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the manifests as they are rendered")
@@ -16,35 +17,45 @@ var update = flag.Bool("update", false, "write the manifests as they are rendere
 // A manifest is made of some templates of the chart, under one of its examples.
 type manifest struct {
 	file, says string
-	values     string
+	values, in string // an example, and the namespace if it isn't segproof
 	templates  []string
 }
 
 var made = []manifest{
 	{
 		"rbac.yaml", "The namespace, and what an audit of a live cluster reads. For cronjob.yaml, and for an audit from outside.",
-		"cronjob", []string{"namespace", "rbac"},
+		"cronjob", "", []string{"namespace", "rbac"},
 	},
 	{
 		"cronjob.yaml", "One audit each morning, told in Slack. Needs rbac.yaml, and a Secret segproof-slack with the key token.",
-		"cronjob", []string{"configmap", "cronjob", "networkpolicy"},
+		"cronjob", "", []string{"configmap", "cronjob", "networkpolicy"},
 	},
 	{
 		"watch.yaml", "The daemon, two replicas, with the Prometheus Operator and Grafana. Instead of rbac.yaml and cronjob.yaml.\n" +
 			"# Needs a Secret segproof-slack with the key token.",
-		"watch", []string{"namespace", "rbac", "lease", "configmap", "deployment", "networkpolicy", "monitoring"},
+		"watch", "", []string{"namespace", "rbac", "lease", "configmap", "deployment", "networkpolicy", "monitoring"},
+	},
+	{
+		"collect.yaml", "A collector on every node, in a namespace of their own; for whom the other modes read the store, see store.yaml. Needs PostgreSQL\n" +
+			"# (its address and pods are examples: put in your own) and a Secret segproof-store with the key pgpass.",
+		"collect", "segproof-collect", []string{"namespace", "configmap", "daemonset", "networkpolicy", "monitoring"},
+	},
+	{
+		"store.yaml", "Both modes on the store that collectors (collect.yaml) fill, and findings as OpenReports. Needs a Secret segproof-slack with the\n" +
+			"# key token, and segproof-store with the key pgpass, in the namespace segproof.",
+		"store", "", []string{"namespace", "rbac", "lease", "configmap", "cronjob", "deployment", "networkpolicy"},
 	},
 	{
 		"plain.yaml", "Both, for a cluster that has NetworkPolicy alone: one replica of the daemon on a PersistentVolumeClaim segproof. The addresses\n" +
 			"# of the API server and of the proxy to Slack are examples: put in your own.",
-		"kubernetes", []string{"namespace", "rbac", "configmap", "cronjob", "deployment", "networkpolicy"},
+		"kubernetes", "", []string{"namespace", "rbac", "configmap", "cronjob", "deployment", "networkpolicy"},
 	},
 }
 
 // text is the manifest as it is rendered from the chart.
 func (m manifest) text(t *testing.T) string {
 	t.Helper()
-	rendered := render(t, filepath.Join(chart, "ci", m.values+"-values.yaml"))
+	rendered := renderIn(t, cmp.Or(m.in, namespace), filepath.Join(chart, "ci", m.values+"-values.yaml"))
 	var out strings.Builder
 	out.WriteString("# " + m.says + "\n# Rendered from ../chart with ci/" + m.values + "-values.yaml; change those, and run: go -C test test ./deploy -update\n")
 	for _, want := range m.templates {
@@ -78,7 +89,7 @@ func TestTheManifestsAreWhatTheChartRenders(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if d := cmp.Diff(want, string(got)); d != "" {
+		if d := gocmp.Diff(want, string(got)); d != "" {
 			t.Errorf("%s (-chart +file), write it with -update:\n%s", m.file, d)
 		}
 	}

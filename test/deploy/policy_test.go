@@ -28,10 +28,12 @@ const (
 	udp53  = `"protocol":"UDP","port":53`
 	tcp53  = `"protocol":"TCP","port":53`
 	grpc   = `"protocol":"TCP","port":4245`
-	http   = `"protocol":"TCP","port":80` // 443 may be Slack, whatever the address
+	web    = `"protocol":"TCP","port":80` // 443 may be Slack, whatever the address
 	https  = `"protocol":"TCP","port":443`
 	kube   = `"protocol":"TCP","port":6443`
 	served = `"protocol":"TCP","port":8080`
+	store  = `{"namespace":"store","labels":{"app.kubernetes.io/name":"postgres"}}`
+	sql    = `"protocol":"TCP","port":5432`
 )
 
 func ours(component string) string {
@@ -46,12 +48,21 @@ func TestOurOwnNetworkPolicyLetsUsWorkAndNothingElse(t *testing.T) {
 		us := ours(component)
 		return []question{
 			{us, dns, udp53, "allow"}, {us, dns, tcp53, "allow"}, {us, relay, grpc, "allow"},
-			{us, away, http, "deny"}, {us, other, served, "deny"}, {us, relay, https, "deny"}, {other, us, served, "deny"},
+			{us, away, web, "deny"}, {us, other, served, "deny"}, {us, relay, https, "deny"}, {other, us, served, "deny"},
 		}
 	}
 	for values, questions := range map[string][]question{
-		"cronjob":    append(out("audit"), question{ours("audit"), api, kube, "allow"}, question{ours("audit"), api, https, "allow"}, question{prom, ours("audit"), served, "deny"}),
-		"watch":      append(out("watch"), question{ours("watch"), api, kube, "allow"}, question{prom, ours("watch"), served, "allow"}),
+		"cronjob": append(out("audit"), question{ours("audit"), api, kube, "allow"}, question{ours("audit"), api, https, "allow"}, question{prom, ours("audit"), served, "deny"}),
+		"watch":   append(out("watch"), question{ours("watch"), api, kube, "allow"}, question{prom, ours("watch"), served, "allow"}),
+		"collect": {
+			{ours("collect"), dns, udp53, "allow"}, {ours("collect"), dns, tcp53, "allow"}, {ours("collect"), store, sql, "allow"},
+			{ours("collect"), api, kube, "deny"}, {ours("collect"), relay, grpc, "deny"}, {ours("collect"), other, sql, "deny"},
+			{ours("collect"), away, https, "deny"}, {prom, ours("collect"), served, "allow"}, {other, ours("collect"), served, "deny"},
+		},
+		"store": {
+			{ours("watch"), store, sql, "allow"}, {ours("audit"), store, sql, "allow"}, {ours("watch"), relay, grpc, "deny"},
+			{ours("audit"), relay, grpc, "deny"}, {ours("watch"), api, kube, "allow"}, {ours("watch"), other, sql, "deny"},
+		},
 		"kubernetes": append(out("watch"), question{ours("watch"), apiIP, kube, "allow"}, question{ours("watch"), proxy, https, "allow"}, question{prom, ours("watch"), served, "allow"}),
 	} {
 		t.Run(values, func(t *testing.T) {

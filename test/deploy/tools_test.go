@@ -29,7 +29,7 @@ func build(module, pkg string) (string, error) {
 		}
 		base = filepath.Join(cache, "segproof-rig")
 	}
-	path := filepath.Join(base, "deploy", filepath.Base(pkg)+"-of-"+module)
+	path := filepath.Join(base, "deploy", module+"-"+filepath.Base(filepath.Join(module, pkg)))
 	c := exec.Command("go", "build", "-buildvcs=false", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", path, pkg)
 	c.Dir = filepath.Join("..", "tools", module)
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
@@ -57,6 +57,11 @@ func helm(t *testing.T, args ...string) (out, errs string, err error) {
 
 // render renders the chart with some files of values.
 func render(t *testing.T, values ...string) string {
+	t.Helper()
+	return renderIn(t, namespace, values...)
+}
+
+func renderIn(t *testing.T, namespace string, values ...string) string {
 	t.Helper()
 	out, errs, err := helm(t, append([]string{"render", chart, namespace}, values...)...)
 	if err != nil {

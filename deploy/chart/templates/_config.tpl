@@ -1,8 +1,8 @@
 {{/* The configuration file: what is made of the values, and then the value config over it. */}}
 {{- define "segproof.config" -}}
 {{- $v := .Values -}}
-{{- $hubble := dict "address" $v.hubble.address -}}
-{{- if $v.hubble.tls.existingSecret -}}
+{{- $hubble := dict "address" (include "segproof.live" .) -}}
+{{- if and (include "segproof.live" .) $v.hubble.tls.existingSecret -}}
   {{- $tls := dict "ca" "/etc/segproof/hubble/ca.crt" "serverName" $v.hubble.tls.serverName -}}
   {{- if $v.hubble.tls.mutual -}}
     {{- $_ := set $tls "cert" "/etc/segproof/hubble/tls.crt" -}}
@@ -23,18 +23,22 @@
 {{- with $v.watch.schedule }}{{ $_ := set $watch "schedule" . }}{{ end -}}
 {{- $_ := set $c "watch" $watch -}}
 {{- $_ := set $c "failOn" $v.cronjob.failOn -}}
-{{- $_ := set $c "store" (dict "url" (include "segproof.store" .)) -}}
+{{- if $v.openReports.enabled }}{{ $_ := set $c "openreports" (dict "enabled" true) }}{{ end -}}
+{{- with include "segproof.store" . }}{{ $_ := set $c "store" (dict "url" .) }}{{ end -}}
 {{- toYaml (mergeOverwrite $c $v.config) -}}
 {{- end -}}
 
+{{/* Relay, or nothing where conversations come from the store, which collectors fill. */}}
+{{- define "segproof.live" -}}
+{{- if not .Values.collect.enabled }}{{ .Values.hubble.address }}{{ end -}}
+{{- end -}}
+
+{{/* The store that all modes share, or nothing. */}}
 {{- define "segproof.store" -}}
 {{- $p := .Values.store.postgres -}}
-{{- if not $p.url -}}
-sqlite:/var/lib/segproof/segproof.db
-{{- else if $p.existingSecret -}}
-{{ $p.url }}{{ ternary "&" "?" (contains "?" $p.url) }}passfile=/etc/segproof/store/pgpass
-{{- else -}}
 {{ $p.url }}
+{{- if and $p.url $p.existingSecret -}}
+{{ ternary "&" "?" (contains "?" $p.url) }}passfile=/etc/segproof/store/pgpass
 {{- end -}}
 {{- end -}}
 
@@ -46,6 +50,9 @@ sqlite:/var/lib/segproof/segproof.db
 {{- end -}}
 {{- if and $v.watch.enabled $v.watch.persistence.existingClaim (gt (int $v.watch.replicas) 1) -}}
   {{- fail "watch.persistence.existingClaim is one SQLite file, and watch.replicas is more than 1\nset watch.replicas: 1, or store.postgres" -}}
+{{- end -}}
+{{- if and $v.openReports.enabled (not $v.watch.enabled) -}}
+  {{- fail "openReports.enabled is for the daemon, which alone writes into the cluster\nset watch.enabled, or let an audit write a file: segproof audit --openreports FILE" -}}
 {{- end -}}
 {{- if and $v.collect.enabled (not $v.store.postgres.url) -}}
   {{- fail "collect.enabled needs a store that all nodes share\nset store.postgres" -}}

@@ -3,6 +3,7 @@
 {{- $v := .root.Values -}}
 {{- $n := $v.networkPolicy -}}
 {{- $told := and $v.slack.existingSecret (ne .mode "collect") -}}
+{{- $port := ternary $v.collect.port $v.watch.service.port (eq .mode "collect") -}}
 apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
 metadata:
@@ -17,7 +18,7 @@ spec:
       {{- include "segproof.selector" .root | nindent 6 }}
       app.kubernetes.io/component: {{ .mode }}
   ingress:
-    {{- if and (eq .mode "watch") $n.readers }}
+    {{- if and (ne .mode "audit") $n.readers }}
     {{- range $n.readers }}
     - fromEndpoints:
         - matchLabels:
@@ -26,7 +27,7 @@ spec:
             {{- toYaml . | nindent 12 }}
             {{- end }}
       toPorts:
-        - ports: [{port: {{ $v.watch.service.port | quote }}, protocol: TCP}]
+        - ports: [{port: {{ $port | quote }}, protocol: TCP}]
     {{- end }}
     {{- else }}
     # Nobody. Probes come from the node, which may always.
@@ -55,12 +56,14 @@ spec:
             {{- range $n.apiServer.ports }}
             - {port: {{ . | quote }}, protocol: TCP}
             {{- end }}
+    {{- if include "segproof.live" .root }}
     - toEndpoints:
         - matchLabels:
             k8s:io.kubernetes.pod.namespace: {{ $n.relay.namespace }}
             {{- toYaml $n.relay.podLabels | nindent 12 }}
       toPorts:
         - ports: [{port: {{ $n.relay.port | quote }}, protocol: TCP}]
+    {{- end }}
     {{- end }}
     {{- with $v.store.postgres }}
     {{- if .url }}
@@ -96,6 +99,7 @@ spec:
 {{- $v := .root.Values -}}
 {{- $n := $v.networkPolicy -}}
 {{- $told := and $v.slack.existingSecret (ne .mode "collect") -}}
+{{- $port := ternary $v.collect.port $v.watch.service.port (eq .mode "collect") -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
@@ -110,7 +114,7 @@ spec:
       {{- include "segproof.selector" .root | nindent 6 }}
       app.kubernetes.io/component: {{ .mode }}
   policyTypes: [Ingress, Egress]
-  {{- if and (eq .mode "watch") $n.readers }}
+  {{- if and (ne .mode "audit") $n.readers }}
   ingress:
     - from:
         {{- range $n.readers }}
@@ -119,7 +123,7 @@ spec:
           podSelector: {matchLabels: {{ toJson . }}}
           {{- end }}
         {{- end }}
-      ports: [{port: {{ $v.watch.service.port }}, protocol: TCP}]
+      ports: [{port: {{ $port }}, protocol: TCP}]
   {{- end }}
   egress:
     - to:
@@ -139,10 +143,12 @@ spec:
         {{- range $n.apiServer.ports }}
         - {port: {{ . }}, protocol: TCP}
         {{- end }}
+    {{- if include "segproof.live" .root }}
     - to:
         - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: {{ $n.relay.namespace }}}}
           podSelector: {matchLabels: {{ toJson $n.relay.podLabels }}}
       ports: [{port: {{ $n.relay.port }}, protocol: TCP}]
+    {{- end }}
     {{- end }}
     {{- with $v.store.postgres }}
     {{- if .url }}

@@ -20,25 +20,40 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 terminationMessagePolicy: FallbackToLogsOnError
 {{- end -}}
 
+{{/* What every mode mounts. Of Secrets only the keys that are used, and only our group may read them. */}}
 {{- define "segproof.mounts" -}}
 - {name: config, mountPath: /etc/segproof/config, readOnly: true}
-{{- if .Values.hubble.tls.existingSecret }}
-- {name: hubble-tls, mountPath: /etc/segproof/hubble, readOnly: true}
-{{- end }}
-{{- if .Values.slack.existingSecret }}
-- {name: slack, mountPath: /etc/segproof/slack, readOnly: true}
-{{- end }}
 {{- if .Values.store.postgres.existingSecret }}
 - {name: store, mountPath: /etc/segproof/store, readOnly: true}
 {{- end }}
 {{- end -}}
 
-{{/* Only the keys that are used are mounted, and only our group may read them. */}}
 {{- define "segproof.volumes" -}}
 - name: config
   configMap: {name: {{ include "segproof.fullname" . }}}
+{{- with .Values.store.postgres.existingSecret }}
+- name: store
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items:
+      - {key: pgpass, path: pgpass}
+{{- end }}
+{{- end -}}
+
+{{/* What those mount that audit: who asks Relay, and who tells Slack. */}}
+{{- define "segproof.toldMounts" -}}
+{{- if and (include "segproof.live" .) .Values.hubble.tls.existingSecret }}
+- {name: hubble-tls, mountPath: /etc/segproof/hubble, readOnly: true}
+{{- end }}
+{{- if .Values.slack.existingSecret }}
+- {name: slack, mountPath: /etc/segproof/slack, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "segproof.toldVolumes" -}}
 {{- with .Values.hubble.tls }}
-{{- if .existingSecret }}
+{{- if and (include "segproof.live" $) .existingSecret }}
 - name: hubble-tls
   secret:
     secretName: {{ .existingSecret }}
@@ -60,13 +75,5 @@ terminationMessagePolicy: FallbackToLogsOnError
     items:
       - {key: {{ .key }}, path: {{ .key }}}
 {{- end }}
-{{- end }}
-{{- with .Values.store.postgres.existingSecret }}
-- name: store
-  secret:
-    secretName: {{ . }}
-    defaultMode: 0440
-    items:
-      - {key: pgpass, path: pgpass}
 {{- end }}
 {{- end -}}

@@ -3,7 +3,7 @@
 //
 // # Design
 //
-// The page is the record, and scripts which draw it: no second wording of
+// The page is the record, packed, and scripts which draw it: no second wording of
 // findings, and the daemon's page can read a newer record without a newer page.
 // What the cluster and flows wrote reaches the document only as text, and a
 // content security policy lets nothing run but the scripts of this package,

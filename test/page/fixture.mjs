@@ -23,7 +23,13 @@ export const address = (name, fragment = "") => `file://${folder}${name}.html${f
 
 export async function open(page, name, fragment) {
   await page.goto(address(name, fragment));
+  await ready(page);
+}
+
+// ready waits until all of the page is there, and the map last.
+export async function ready(page) {
   await expect(page.locator("#coverage .content > *").first()).toBeAttached();
+  await expect(page.locator("#graph canvas").first()).toBeAttached();
 }
 
 // chosen is what the address keeps.
@@ -32,13 +38,15 @@ export const chosen = (page) => new URLSearchParams(new URL(page.url()).hash.sli
 // onMap is where a node, or the middle of an arrow, is in the window.
 export async function onMap(page, id) {
   await page.locator("#graph").scrollIntoViewIfNeeded();
+  // The library hears of the scrolling with the next frame, and maps the mouse wrongly until then.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   const at = await page.evaluate((id) => {
     const graph = document.getElementById("graph");
     const e = graph._cyreg.cy.getElementById(id);
     const { x, y } = e.isNode() ? e.renderedPosition() : e.renderedMidpoint();
     const { left, top } = graph.getBoundingClientRect();
-    // Arrows run through the middle of an unfolded group: its corner is its own.
-    return e.isParent() ? { x: left + x - e.renderedOuterWidth() / 2 + 8, y: top + y - e.renderedOuterHeight() / 2 + 8 } : { x: left + x, y: top + y };
+    // Arrows run through the middle of an unfolded group: its lower left corner is its own.
+    return e.isParent() ? { x: left + x - e.renderedOuterWidth() / 2 + 8, y: top + y + e.renderedOuterHeight() / 2 - 8 } : { x: left + x, y: top + y };
   }, id);
   return at;
 }

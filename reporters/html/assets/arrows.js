@@ -3,22 +3,22 @@
 
 function arrowsPart() {
   const search = el("input", { type: "search", id: "arrow-search", value: address.get("aq"), oninput: () => address.set({ aq: search.value }) });
-  return el("details", { class: "arrows", open: address.get("aq") !== "" }, el("summary", null, "All arrows as a list"),
+  return el("details", { class: "arrows", open: address.get("aq") !== "", ontoggle: drawArrows }, el("summary", null, "All arrows as a list"),
     el("p", null, el("label", { for: "arrow-search" }, "Only with "), search, " ", el("span", { id: "arrow-count", class: "minor", role: "status" })),
     el("div", { id: "arrow-list" }));
 }
 
-// drawArrows lists what the map's states leave, the worst first.
+// drawArrows lists what the map's states leave, the worst first, once it is opened.
 function drawArrows() {
   const into = document.getElementById("arrow-list");
-  if (!into) return;
+  if (!into?.closest("details").open) return;
   const hide = new Set(address.list("hide"));
   const wanted = address.get("aq").toLowerCase();
   const edges = map.drawing.edges
     .filter((e) => !hide.has(e.state) && (wanted === "" || edgeText(e).toLowerCase().includes(wanted)))
     .map((e) => [edgeStates.indexOf(e.state), e]).sort(([a], [b]) => a - b).map(([, e]) => e);
   document.getElementById("arrow-count").textContent = some(edges.length, "arrow");
-  const { body, part } = table("Arrows", ["From", "To", "Port", "State", "Connections", "Last seen"], { class: "arrow-table" });
+  const { body, part } = table("Arrows", ["From", "To", "Port", "State", ["Connections"], "Last seen"], { class: "arrow-table" });
   fill(into, part);
   listed(body, edges, arrowRow, 50);
 }

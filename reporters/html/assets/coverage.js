@@ -58,7 +58,7 @@ function listPart(list) {
 // nodesPart tells of each node, since each keeps flows for a time of its own.
 function nodesPart(c) {
   if (!c.nodes?.length) return null;
-  const { body, part } = table("Nodes", ["Node", "Flows", "Lost", "Window", "Note"]);
+  const { body, part } = table("Nodes", ["Node", ["Flows"], ["Lost"], "Window", "Note"]);
   const order = [...c.nodes].sort((a, b) => (b.lost ?? 0) - (a.lost ?? 0) || Boolean(b.note) - Boolean(a.note) || compare(a.name, b.name));
   listed(body, order, (n) => el("tr", null,
     el("th", { scope: "row" }, n.name), el("td", { class: "n" }, number(n.flows)), el("td", { class: "n" }, n.lost ? number(n.lost) : "–"),

@@ -55,21 +55,27 @@ function listed(container, things, draw, step) {
     last.before(...next);
     shown += next.length;
     ask.textContent = `Show ${number(Math.min(step, things.length - shown))} more of ${number(things.length - shown)} that are not shown`;
+    ask.dataset.paper = `${number(things.length - shown)} more are not shown here`;
     if (shown >= things.length) last.remove();
     return next[0];
   }
   extend(step);
 }
 
+// whenIdle does what may wait until what is there by now can be seen and used.
+const whenIdle = (what) => (window.requestIdleCallback ? requestIdleCallback(() => what(), { timeout: 2000 }) : setTimeout(what, 50));
+
 // scrolling is a table that is too wide for a narrow window.
 function scrolling(label, ...children) {
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, children);
 }
 
+// table is an empty table, and its body to be filled. A head in brackets is that of
+// a column of numbers.
 function table(label, heads, attributes) {
   const body = el("tbody");
   const t = el("table", attributes, el("caption", { class: "unseen" }, label),
-    el("thead", null, el("tr", null, heads.map((h) => el("th", { scope: "col" }, h)))), body);
+    el("thead", null, el("tr", null, heads.map((h) => el("th", { scope: "col", class: Array.isArray(h) && "n" }, h)))), body);
   return { body, part: scrolling(label, t) };
 }
 

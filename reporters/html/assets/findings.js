@@ -61,7 +61,7 @@ function findingDetails(r, f, port) {
     f.policies?.length > 0 && [el("h3", null, "Policies"), f.policies.map((p) => policyPart(r, p, false))],
     rule && unfolding(`About ${rule.id}: ${rule.title}`, () => el("div", null, el("p", null, rule.why), el("p", null, el("strong", null, "What it can’t see: "), rule.blind)), { class: "about-rule" }),
     el("p", { class: "links" },
-      edge && map.cy && button("Show on the map", () => { goTo(document.getElementById("map")); showEdge(edge); }), " ",
+      edge && map.container && button("Show on the map", () => { goTo(document.getElementById("map")); showEdge(edge); }), " ",
       button("Address of this finding", () => address.set({ finding: f.fingerprint })), " ", el("code", { class: "minor" }, f.fingerprint)));
 }
 

@@ -1,8 +1,9 @@
 // The service map: what may and what does talk to what.
-const map = { cy: null, drawing: null, shown: null, open: null, container: null };
+const map = { cy: null, drawing: null, shown: null, signature: "", open: null, container: null };
 
 function drawMap(r) {
-  map.drawing = drawing(r);
+  map.cy?.destroy();
+  Object.assign(map, { cy: null, container: null, shown: null, signature: "", drawing: drawing(r) });
   const into = content("map");
   if (r.edges.length === 0 && map.drawing.members.size === 0) {
     fill(into, el("p", { class: "nothing" }, "Nothing was seen between workloads, so there is no map."));
@@ -12,29 +13,38 @@ function drawMap(r) {
   const panel = el("aside", { id: "panel", "aria-label": "What is chosen on the map", tabindex: -1 });
   fill(into, mapTools(r), el("div", { class: "stage" }, map.container, panel), mapHelp(), el("p", { id: "map-said", class: "unseen", "aria-live": "polite" }), arrowsPart());
   if (r.coverage.foldedEdges) into.prepend(el("p", { class: "notice" }, `${number(r.coverage.foldedEdges)} arrows were left out of the record, because there are so many; none of them is contradicted or refused before all of those are drawn.`));
-  map.cy?.destroy();
+  updateMap();
+  whenIdle(startMap);
+}
+
+// startMap hands the map to the library. It is what takes longest of the page, so
+// it waits until the rest can be seen.
+function startMap() {
+  if (map.cy || !map.container) return;
+  const many = map.drawing.edges.length > 3000;
   map.cy = cytoscape({
     container: map.container, style: mapStyle(), userZoomingEnabled: matchMedia("(pointer: coarse)").matches,
     minZoom: 0.08, maxZoom: 2.5, autoungrabify: true, boxSelectionEnabled: false, layout: { name: "preset" }, selectionType: "single",
-    hideEdgesOnViewport: r.edges.length > 3000, textureOnViewport: r.edges.length > 3000, pixelRatio: "auto",
+    hideEdgesOnViewport: many, textureOnViewport: many, pixelRatio: "auto",
   });
   listenToMap();
   listenToKeys();
-  updateMap(true);
+  build();
+  showChosen();
 }
 
 // updateMap draws what the address says. It builds anew only if other things
 // are to be seen.
-function updateMap(fit) {
-  if (!map.cy) return;
+function updateMap() {
+  if (!map.container) return;
   const open = unfoldedGroups(map.drawing);
   const hide = new Set(address.list("hide"));
   const signature = JSON.stringify([[...open].sort(), [...hide].sort()]);
-  if (fit === true || signature !== map.signature) {
+  if (signature !== map.signature) {
     map.open = open;
     map.shown = visible(map.drawing, open, hide);
     map.signature = signature;
-    build();
+    if (map.cy) build();
     drawArrows();
   }
   showChosen();
@@ -44,7 +54,7 @@ function build() {
   const { nodes, arrows } = map.shown;
   const at = positions(nodes, arrows);
   const few = arrows.size <= 40;
-  const dense = arrows.size > 150;
+  const dense = arrows.size > 80;
   map.cy.batch(() => {
     map.cy.elements().remove();
     map.cy.add([...nodes.values()].map((n) => ({
@@ -58,7 +68,7 @@ function build() {
     map.cy.add([...arrows.values()].map((a) => {
       const ports = portsOf(a.edges);
       return { data: {
-        id: a.id, source: a.from, target: a.to, state: a.state, width: arrowWidth(a) * (dense ? 0.7 : 1), dense: dense || undefined,
+        id: a.id, source: a.from, target: a.to, state: a.state, width: arrowWidth(a) * (dense ? 0.5 : 1), dense: dense || undefined,
         bend: bend(at.get(a.from), at.get(a.to)), ports, label: few ? ports : undefined,
       } };
     }));
@@ -139,12 +149,12 @@ function emphasize(e) {
 
 function showChosen() {
   const { cy } = map;
-  cy.$(":selected").unselect();
   const id = address.get("arrow") || address.get("node");
-  const e = id ? cy.getElementById(id) : cy.collection();
-  e.select();
-  emphasize(null);
   drawPanel(id);
+  if (!cy) return;
+  cy.$(":selected").unselect();
+  if (id) cy.getElementById(id).select();
+  emphasize(null);
 }
 
 function toggleGroup(id) {

@@ -15,7 +15,7 @@ function mapTools(r) {
     el("div", { class: "buttons", role: "group", "aria-label": "View of the map" },
       button("Unfold all", () => address.set({ open: "all" })),
       button("Fold all", () => address.set({ open: "none" })),
-      button("Whole map", () => map.cy.animate({ fit: { padding: 24 }, duration: 150 })),
+      button("Whole map", () => map.cy?.animate({ fit: { padding: 24 }, duration: 150 })),
       button("+", () => zoomBy(1.3), { "aria-label": "Larger" }),
       button("−", () => zoomBy(1 / 1.3), { "aria-label": "Smaller" })));
 }
@@ -28,7 +28,7 @@ function sampleLine(state) {
 function mapHelp() {
   return el("p", { id: "map-help", class: "minor" },
     "Click an arrow for what both ends decide, a namespace for what is in it; double click folds and unfolds. ",
-    "With the keyboard: arrow keys go from one to the next, Enter opens, Space folds and unfolds, + and − zoom, 0 shows all, Escape closes. ",
+    "With the keyboard: arrow keys go from one to the next, Enter opens, Space folds and unfolds a namespace, + and − zoom, 0 shows all, Escape closes. ",
     "Ctrl and the wheel zoom. A dashed frame was never heard of. Every arrow is in the list below, too.");
 }
 
@@ -38,7 +38,7 @@ function listenToKeys() {
   const acts = {
     "+": () => zoomBy(1.2), "=": () => zoomBy(1.2), "-": () => zoomBy(1 / 1.2), 0: () => cy.fit(undefined, 24),
     Enter: () => cursor().nonempty() && (chooseOnMap({ node: cursor().id() }), document.getElementById("panel").focus()),
-    " ": () => cursor().is("[?group]") && toggleGroup(cursor().id()),
+    " ": foldAtCursor,
     Escape: () => chooseOnMap({}),
   };
   container.addEventListener("keydown", (event) => {
@@ -52,23 +52,38 @@ function listenToKeys() {
 
 const cursor = () => map.cy.$("node.cursor");
 
-// step moves the cursor to the nearest node in a direction.
+// step moves the cursor to the nearest node in a direction. It goes to workloads
+// and folded groups: an unfolded one has no place of its own.
 function step([dx, dy]) {
-  const { cy } = map;
   const from = cursor();
-  const nodes = cy.nodes();
-  let next = nodes[0];
-  if (from.nonempty()) {
-    const { x, y } = from.position();
-    let best = Infinity;
-    nodes.not(from).not(from.ancestors()).forEach((n) => {
-      const along = (n.position("x") - x) * dx + (n.position("y") - y) * dy;
-      const across = Math.abs((n.position("x") - x) * dy + (n.position("y") - y) * dx);
-      if (along > 1 && along + across * 2 < best) [best, next] = [along + across * 2, n];
-    });
-    if (best === Infinity) return;
+  const nodes = map.cy.nodes().not(":parent").toArray();
+  if (from.empty()) {
+    point(nodes.reduce((a, b) => (a.position("x") - b.position("x") || a.position("y") - b.position("y")) <= 0 ? a : b));
+    return;
   }
-  from.removeClass("cursor");
+  const { x, y } = from.position();
+  let [best, next] = [Infinity, null];
+  for (const n of nodes) {
+    const along = (n.position("x") - x) * dx + (n.position("y") - y) * dy;
+    const across = Math.abs((n.position("x") - x) * dy + (n.position("y") - y) * dx);
+    if (along > 1 && along + across * 2 < best) [best, next] = [along + across * 2, n];
+  }
+  if (next) point(next);
+}
+
+// foldAtCursor unfolds the group at the cursor, or folds the one around it.
+function foldAtCursor() {
+  const at = cursor();
+  const group = at.is("[?group]") ? at.id() : at.data("parent");
+  if (!group) return;
+  toggleGroup(group);
+  const now = map.cy.getElementById(group);
+  point(now.isParent() ? now.children()[0] : now);
+}
+
+function point(next) {
+  const { cy } = map;
+  cursor().removeClass("cursor");
   next.addClass("cursor");
   const box = next.renderedBoundingBox();
   if (box.x1 < 0 || box.y1 < 0 || box.x2 > cy.width() || box.y2 > cy.height()) cy.center(next);

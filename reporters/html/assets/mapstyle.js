@@ -24,7 +24,7 @@ function mapStyle() {
     { selector: "edge[label]", style: { label: "data(label)" } },
     // Straight arrows within a column would run through what stands between.
     { selector: "edge[bend]", style: { "curve-style": "unbundled-bezier", "control-point-weights": 0.5, "control-point-distances": "data(bend)" } },
-    { selector: "edge[?dense]", style: { opacity: 0.7 } },
+    { selector: "edge[?dense]", style: { opacity: 0.7, "arrow-scale": 0.9 } },
     edge("carried", {}),
     edge("refused", { "target-arrow-shape": "tee", "arrow-scale": 1.6 }),
     edge("contradicted", { "z-index": 20, "arrow-scale": 1.4, opacity: 1 }),

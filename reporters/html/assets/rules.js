@@ -32,7 +32,7 @@ function exercisePart(r, xs, open) {
   const first = xs[0];
   return unfolding([meter(used, of), " ", el("strong", null, refName(first)), " ", el("span", { class: "minor" },
     first.noEffect ? "does nothing at all" : `${number(used)} of ${some(of, "rule")} exercised`, place(first.location) && " · " + place(first.location))], () => {
-    const { body, part } = table("Rules of " + refName(first), ["Rule", "Effect", "Of whom", "Exercised", "Connections", "Last", "By"]);
+    const { body, part } = table("Rules of " + refName(first), ["Rule", "Effect", "Of whom", "Exercised", ["Connections"], "Last", "By"]);
     body.append(...xs.map(exerciseRow));
     return el("div", null, part, policyPart(r, { ...first, rule: "" }, false));
   }, { class: "exercise", open });

@@ -1,9 +1,11 @@
 import { AxeBuilder } from "@axe-core/playwright";
-import { expect, open, test } from "../fixture.mjs";
+import { availableParallelism, loadavg } from "node:os";
+import { address, expect, open, ready, test } from "../fixture.mjs";
 
 // serious is what axe-core finds that hinders somebody seriously.
 async function serious(page) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  // Legacy mode is for a page without frames, as this one is: it opens no second page.
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
   return violations.filter((v) => ["serious", "critical"].includes(v.impact))
     .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`);
 }
@@ -22,14 +24,21 @@ for (const colorScheme of ["light", "dark"]) {
 
 test("500 workloads and 5,000 conversations can be used within two seconds of opening", async ({ page }) => {
   await open(page, "large"); // once, so that the browser itself has started
-  const took = [];
-  for (let i = 0; i < 3; i++) {
+  const painted = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now())))));
+  const [used, mapped] = [[], []];
+  for (let i = 0; i < 5; i++) {
     await page.goto("about:blank");
-    await open(page, "large");
-    took.push(await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()))))));
+    await page.goto(address("large"));
+    await page.locator("#finding-list .finding").first().waitFor({ state: "attached" });
+    used.push(await painted());
+    await ready(page);
+    mapped.push(await painted());
   }
-  console.log(`opened in ${took.map(Math.round).join(", ")} ms`);
-  expect(Math.min(...took)).toBeLessThan(2_000);
+  const [load] = loadavg();
+  console.log(`could be used after ${used.map(Math.round).join(", ")} ms, with the map after ${mapped.map(Math.round).join(", ")} ms, at a load of ${load.toFixed(1)} on ${availableParallelism()} processors`);
+  // The best of them: what else the machine does is no doing of the page's.
+  expect(Math.min(...used)).toBeLessThan(2_000);
+  expect(Math.min(...mapped)).toBeLessThan(load > availableParallelism() ? 4_000 : 2_000);
 });
 
 test("the page fits a narrow window", async ({ page }) => {
@@ -45,10 +54,47 @@ test("paper has the findings opened, and no buttons", async ({ page }) => {
   const pdf = await page.pdf({ format: "A4" });
   expect(pdf.length).toBeGreaterThan(20_000);
   await page.emulateMedia({ media: "print" });
-  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
-  await expect(page.locator("#findings .finding[open]").first()).toContainText("What to do");
+  // Paper does not wait: what is to be on it is there when the event is over.
+  const [all, told] = await page.evaluate(() => {
+    dispatchEvent(new Event("beforeprint"));
+    return ["", ":has(.finding-details)"].map((s) => document.querySelectorAll("#finding-list .finding[open]" + s).length);
+  });
+  expect(all).toBe(15);
+  expect(told).toBe(15);
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  await expect(page.locator("#finding-list .finding[open]")).toHaveCount(0);
   await expect(page.locator(".filters")).toBeHidden();
   await expect(page.locator(".tools")).toBeHidden();
+});
+
+test("paper says how much of a long list is not on it", async ({ page }) => {
+  await open(page, "large");
+  await page.emulateMedia({ media: "print" });
+  const more = page.locator("#finding-list .more");
+  await expect(more).toBeVisible();
+  expect(await more.evaluate((e) => getComputedStyle(e, "::after").content)).toMatch(/^"\d+ more are not shown here"$/);
+});
+
+test("the map is on paper at once, and light, though the page is dark and was just opened", async ({ page }) => {
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.goto(address("segproof"));
+  await page.locator("#finding-list .finding").first().waitFor({ state: "attached" });
+  const [card, ink] = await page.evaluate(() => {
+    dispatchEvent(new Event("beforeprint"));
+    const graph = document.getElementById("graph");
+    const ink = [...graph.querySelectorAll("canvas")].map((c) => c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some((v) => v > 0));
+    return [graph._cyreg.cy.$("[?group]").style("background-color"), ink.some(Boolean)];
+  });
+  expect(card).toBe("rgb(233,237,243)");
+  expect(ink).toBe(true);
+});
+
+test("the map on paper is as wide as the paper", async ({ page }) => {
+  await open(page, "segproof");
+  await page.emulateMedia({ media: "print" });
+  await page.setViewportSize({ width: 700, height: 900 });
+  const wider = await page.locator("#graph").evaluate((g) => Math.max(...[...g.querySelectorAll("canvas")].map((c) => c.getBoundingClientRect().right)) - g.getBoundingClientRect().right);
+  expect(wider).toBeLessThanOrEqual(1);
 });
 
 test("the map takes the colours of the dark", async ({ page }) => {

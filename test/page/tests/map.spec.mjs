@@ -1,4 +1,4 @@
-import { chosen, expect, nodes, onMap, open, test } from "../fixture.mjs";
+import { chosen, expect, nodes, onMap, open, ready, test } from "../fixture.mjs";
 
 const arrow = "Deployment/monitoring/prometheus~Deployment/payments/payments-api";
 
@@ -21,7 +21,7 @@ test("an arrow that is clicked shows what both ends decide, the policy's YAML, t
 
 test("the address opens the arrow that it names, and closing it empties the address", async ({ page }) => {
   await open(page, "segproof", new URLSearchParams({ arrow }).toString());
-  await expect(page.locator("#panel h3")).toHaveText("prometheus → payments-api");
+  await expect(page.locator("#panel > h3")).toHaveText("prometheus → payments-api");
   await page.locator("#panel").getByRole("button", { name: "Close" }).click();
   await expect(page.locator("#panel.idle")).toBeVisible();
   expect(chosen(page).get("arrow")).toBe(null);
@@ -45,6 +45,7 @@ test("on a large cluster the groups are folded, unfold when asked, and the addre
   expect((await nodes(page)).length).toBe(45);
   expect(chosen(page).getAll("open")).toEqual(["ns/team-03"]);
   await page.reload();
+  await ready(page);
   await expect.poll(async () => (await nodes(page)).length).toBe(45);
   await page.getByRole("button", { name: "Fold all", exact: true }).click();
   expect((await nodes(page)).length).toBe(25);
@@ -64,6 +65,7 @@ test("arrows of a state can be left out, and the address keeps it", async ({ pag
   await page.getByRole("checkbox", { name: /allowed, and carried/ }).uncheck();
   expect(await states()).toEqual(["contradicted"]);
   await page.reload();
+  await ready(page);
   await expect.poll(states).toEqual(["contradicted"]);
 });
 
@@ -75,9 +77,14 @@ test("without a mouse: keys go from node to node, open and fold them, and say wh
   const before = await page.locator("#map-said").textContent();
   await page.keyboard.press("ArrowRight");
   await expect(page.locator("#map-said")).not.toHaveText(before);
+  const folds = (await nodes(page)).length;
+  await page.keyboard.press("Space");
+  expect((await nodes(page)).length).toBeLessThan(folds);
+  await page.keyboard.press("Space");
+  expect((await nodes(page)).length).toBe(folds);
   await page.keyboard.press("Enter");
   await expect(page.locator("#panel")).toBeFocused();
-  await expect(page.locator("#panel h3")).toBeVisible();
+  await expect(page.locator("#panel > h3")).toBeVisible();
   await page.locator("#panel").getByRole("button", { name: "Close" }).press("Enter");
   await expect(page.locator("#graph")).toBeFocused();
 });

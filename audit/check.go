@@ -21,7 +21,7 @@ func Check(s *Snapshot, engine Engine, rules []*Rule) *Report {
 		j = Judge(s, engine)
 		r.Coverage.Unjudged = j.Unjudged
 	}
-	pass := Pass{Snapshot: s, Engine: engine, Judgement: j, report: r}
+	pass := Pass{Snapshot: s, Engine: engine, Judgement: j, report: r, shared: map[any]any{}}
 	var last []*Rule
 	for _, rule := range rules {
 		r.Rules = append(r.Rules, rule.Info())

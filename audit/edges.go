@@ -2,7 +2,6 @@ package audit
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 )
@@ -60,7 +59,49 @@ type between struct {
 func pairOf(c *Conversation) between { return between{c.From.Ref(), c.To.Ref(), c.Protocol, c.Port} }
 
 func (p between) compare(o between) int {
-	return cmp.Or(p.from.Compare(o.from), p.to.Compare(o.to), cmp.Compare(p.protocol, o.protocol), cmp.Compare(p.port, o.port))
+	if n := p.from.Compare(o.from); n != 0 {
+		return n
+	}
+	if n := p.to.Compare(o.to); n != 0 {
+		return n
+	}
+	return cmp.Or(cmp.Compare(p.protocol, o.protocol), cmp.Compare(p.port, o.port))
+}
+
+// pairs numbers who calls whom and where.
+type pairs struct {
+	of  []int32 // by conversation
+	all []between
+}
+
+func (s *Snapshot) pairs() *pairs {
+	type numbers struct { // in place of names, which are long
+		from, to int32
+		protocol Protocol
+		port     uint16
+	}
+	p := &pairs{of: make([]int32, len(s.Conversations))}
+	ends, known := map[Ref]int32{}, map[numbers]int32{}
+	for i := range s.Conversations {
+		c := &s.Conversations[i]
+		from, to := c.From.Ref(), c.To.Ref()
+		k := numbers{number32(ends, from), number32(ends, to), c.Protocol, c.Port}
+		n := number32(known, k)
+		if p.of[i] = n; int(n) == len(p.all) {
+			p.all = append(p.all, between{from, to, c.Protocol, c.Port})
+		}
+	}
+	return p
+}
+
+// number32 numbers keys from 0 on.
+func number32[K comparable](known map[K]int32, k K) int32 {
+	n, ok := known[k]
+	if !ok {
+		n = int32(len(known))
+		known[k] = n
+	}
+	return n
 }
 
 // String is who calls whom, and where.
@@ -82,38 +123,57 @@ func (r *Report) edges(s *Snapshot, j *Judgement) {
 	if s.Traffic == nil {
 		return
 	}
-	found := map[between]*drawing{}
+	all := s.drawings(j)
+	byPair := func(a, b *drawing) int { return a.pair().compare(b.pair()) }
+	if more := len(all) - maxEdges; more > 0 {
+		slices.SortFunc(all, func(a, b *drawing) int {
+			if n := cmp.Compare(a.weight(), b.weight()); n != 0 {
+				return n
+			}
+			return byPair(a, b)
+		})
+		r.Coverage.FoldedEdges, all = more, all[:maxEdges]
+	}
+	slices.SortFunc(all, byPair)
+	r.Edges = slices.Grow(r.Edges, len(all))
+	for _, d := range all {
+		d.Connections = d.tally.connections()
+		r.Edges = append(r.Edges, d.Edge)
+	}
+}
+
+// drawings has one for each pair of which something is proven.
+func (s *Snapshot) drawings(j *Judgement) []*drawing {
+	var p *pairs
+	if j != nil {
+		p = j.pairs
+	} else {
+		p = s.pairs()
+	}
+	found := make([]*drawing, len(p.all))
+	var all []*drawing
 	for i := range s.Conversations {
 		c := &s.Conversations[i]
 		if len(c.Proves()) == 0 || c.IsNoise() {
 			continue
 		}
-		k := pairOf(c)
-		d := found[k]
+		d := found[p.of[i]]
 		if d == nil {
+			k := &p.all[p.of[i]]
 			d = &drawing{Edge: Edge{From: k.from, To: k.to, Protocol: k.protocol, Port: k.port}}
-			found[k] = d
+			found[p.of[i]] = d
+			all = append(all, d)
 		}
 		d.see(c)
 	}
 	if j != nil {
 		for i := range j.Ends {
-			if d := found[pairOf(j.Ends[i].Conversation)]; d != nil {
+			if d := found[j.Ends[i].pair]; d != nil {
 				d.judged(&j.Ends[i])
 			}
 		}
 	}
-	all := slices.SortedFunc(maps.Values(found), func(a, b *drawing) int {
-		return cmp.Or(cmp.Compare(a.weight(), b.weight()), a.pair().compare(b.pair()))
-	})
-	if more := len(all) - maxEdges; more > 0 {
-		r.Coverage.FoldedEdges, all = more, all[:maxEdges]
-	}
-	for _, d := range all {
-		d.Connections = d.tally.connections()
-		r.Edges = append(r.Edges, d.Edge)
-	}
-	slices.SortFunc(r.Edges, func(a, b Edge) int { return a.pair().compare(b.pair()) })
+	return all
 }
 
 func (e *Edge) pair() between { return between{e.From, e.To, e.Protocol, e.Port} }
@@ -176,7 +236,21 @@ func union(a, b []PolicyRef) []PolicyRef {
 type rank int
 
 func gravity(o Outcome) rank {
-	return rank(slices.Index([]Outcome{Used, Withheld, Proven, Refused, AuditOnly, Contradicted}, o))
+	switch o {
+	case Used:
+		return 0
+	case Withheld:
+		return 1
+	case Proven:
+		return 2
+	case Refused:
+		return 3
+	case AuditOnly:
+		return 4
+	case Contradicted:
+		return 5
+	}
+	return -1
 }
 
 func (r rank) state() EdgeState {
@@ -200,7 +274,7 @@ func (d *drawing) weight() int {
 // it is seen, so the largest number seen at one kind of point counts; one that is
 // refused is tried again and again, so those are told apart by their hashes.
 type tally struct {
-	events  map[Event]uint64
+	events  [3]uint64 // at each kind of point: verdicts, what was delivered, what left
 	refused []uint64
 	last    time.Time
 }
@@ -215,20 +289,20 @@ func (t *tally) add(c *Conversation) {
 		}
 		return
 	}
-	if t.events == nil {
-		t.events = map[Event]uint64{}
+	switch c.Event {
+	case PolicyVerdict:
+		t.events[0] += c.Opened
+	case Delivered:
+		t.events[1] += c.Opened
+	case Left:
+		t.events[2] += c.Opened
 	}
-	t.events[c.Event] += c.Opened
 }
 
 func (t *tally) connections() uint64 {
 	slices.Sort(t.refused)
 	n := uint64(len(slices.Compact(t.refused)))
-	most := uint64(0)
-	for _, events := range t.events {
-		most = max(most, events)
-	}
-	return n + most
+	return n + slices.Max(t.events[:])
 }
 
 // name puts the fingerprints of findings on the edges that they are about.

@@ -52,7 +52,10 @@ func (r *Report) unseen(s *Snapshot, o Outliner, engine Engine, rules []RuleOutl
 			g.rule(&rules[i])
 		}
 	}
-	slices.SortFunc(r.Edges, func(a, b Edge) int { return a.pair().compare(b.pair()) })
+	byPair := func(a, b Edge) int { return a.pair().compare(b.pair()) }
+	if g.found > 0 {
+		slices.SortFunc(r.Edges, byPair)
+	}
 }
 
 func (g *searching) rule(r *RuleOutline) {
@@ -64,7 +67,7 @@ func (g *searching) rule(r *RuleOutline) {
 	if len(subjects) == 0 {
 		return
 	}
-	reached := g.those(g.all, r.Reaches)
+	reached := g.reached(r)
 	if len(reached) > maxReached || len(subjects) > maxReached {
 		return
 	}
@@ -83,6 +86,20 @@ func (g *searching) those(from []candidate, named func(*Peer) bool) []candidate 
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(from), func(c candidate) bool { return !named(c.peer) })
+}
+
+// reached are the candidates that a rule names as peers. Those of other
+// namespaces than it may name need not be asked about, but are counted.
+func (g *searching) reached(r *RuleOutline) []candidate {
+	if r.Within == nil || r.Reaches == nil {
+		return g.those(g.all, r.Reaches)
+	}
+	var near []candidate
+	for _, ns := range r.Within {
+		near = append(near, g.spaces[ns]...)
+	}
+	g.asked += len(g.all) - len(near)
+	return g.those(near, r.Reaches)
 }
 
 func (g *searching) pair(r *RuleOutline, subject, peer candidate, port PortOutline) {

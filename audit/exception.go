@@ -111,6 +111,11 @@ func (s *Snapshot) annotated() []annotation {
 	for i := range s.Namespaces {
 		add(Ref{Kind: "Namespace", Name: s.Namespaces[i].Name}, s.Namespaces[i].Annotations)
 	}
+	for i := range s.Pods {
+		if p := &s.Pods[i]; p.Annotations != nil {
+			add(Ref{Kind: "Pod", Namespace: p.Namespace, Name: p.Name}, p.Annotations)
+		}
+	}
 	for i := range s.Workloads {
 		add(s.Workloads[i].Ref, s.Workloads[i].Annotations)
 	}

@@ -127,6 +127,13 @@ func TestAnAnnotationAcceptsWhatIsAboutItsObjectOrNamespace(t *testing.T) {
 			strings.Replace(twoNamespaces, "{name: shop,", "{name: shop, annotations: {segproof.dev/ignore: \"*\", segproof.dev/ignore-reason: x},", 1),
 			[]string{"shop", "web-1"},
 		},
+		"a pod that nothing owns": {strings.Replace(twoNamespaces, "{name: web-1, namespace: shop,", "{name: web-1, namespace: shop"+note+",", 1), []string{"web-1"}},
+		"a pod of a workload": {
+			strings.Replace(twoNamespaces, "{name: web-1, namespace: shop,", "{name: web-1, namespace: shop, ownerReferences: [{apiVersion: v1, kind: ReplicaSet, name: web, uid: u, controller: true}]"+note+",", 1), nil,
+		},
+		"a pod, too long ago": {
+			strings.Replace(twoNamespaces, "{name: web-1, namespace: shop,", "{name: web-1, namespace: shop"+strings.TrimSuffix(note, "}")+", segproof.dev/ignore-expires: \"2026-02-27\"},", 1), nil,
+		},
 		"the policy that decides": {twoNamespaces + strings.Replace(denyIngress, "{name: deny,", "{name: deny"+note+",", 1), nil},
 	} {
 		if d := cmp.Diff(c.want, accepted(newLab(t, c.yaml).check(three()))); d != "" {

@@ -27,6 +27,7 @@ type RuleOutline struct {
 	Ports     []PortOutline
 	Selects   func(*Peer) bool // it is certain to be about the end; nil if it has no effect
 	Reaches   func(*Peer) bool // it is certain to name the end; nil where it names nobody
+	Within    []string         // namespaces, in order, beside whose pods it names nobody; nil if that can't be told
 	NoEffect  bool             // the policy does nothing at all; Doubt says why
 	Doubt     string           // why the policy is not wholly understood
 }
@@ -83,8 +84,8 @@ type ruleKey struct {
 type exercising struct {
 	object *Object
 	tally  tally
-	seen   map[between]bool
-	some   []between // the first few in order
+	seen   map[int32]bool // pairs by number
+	some   []between      // the first few in order
 }
 
 // exercise compares what is declared with what was used of it.
@@ -92,7 +93,7 @@ func exercise(outline []RuleOutline, j *Judgement) []Exercise {
 	by := map[ruleKey]*exercising{}
 	for i := range outline {
 		if o := &outline[i]; !o.NoEffect {
-			by[ruleKey{o.Ref, o.Rule, o.Direction}] = &exercising{object: o.Object, seen: map[between]bool{}}
+			by[ruleKey{o.Ref, o.Rule, o.Direction}] = &exercising{object: o.Object, seen: map[int32]bool{}}
 		}
 	}
 	if j != nil {
@@ -103,7 +104,7 @@ func exercise(outline []RuleOutline, j *Judgement) []Exercise {
 			}
 			for _, p := range v.Decision.Policies {
 				if x := by[ruleKey{p.Ref, p.Rule, v.End}]; x != nil && sameObject(x.object, p.Object) {
-					x.add(v.Conversation)
+					x.add(v, j.pairs)
 				}
 			}
 		}
@@ -130,13 +131,13 @@ func sameObject(now, then *Object) bool {
 		now.UID != "" && now.UID == then.UID && now.Generation != 0 && now.Generation == then.Generation
 }
 
-func (x *exercising) add(c *Conversation) {
-	x.tally.add(c)
-	k := pairOf(c)
-	if x.seen[k] {
+func (x *exercising) add(v *Judged, p *pairs) {
+	x.tally.add(v.Conversation)
+	if x.seen[v.pair] {
 		return
 	}
-	x.seen[k] = true
+	x.seen[v.pair] = true
+	k := p.all[v.pair]
 	at, _ := slices.BinarySearchFunc(x.some, k, between.compare)
 	if at < mostBy {
 		x.some = slices.Insert(x.some, at, k)

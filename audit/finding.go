@@ -32,7 +32,13 @@ func (r Ref) String() string {
 
 // Compare orders by namespace, kind and name.
 func (r Ref) Compare(o Ref) int {
-	return cmp.Or(cmp.Compare(r.Namespace, o.Namespace), cmp.Compare(r.Kind, o.Kind), cmp.Compare(r.Name, o.Name))
+	if n := cmp.Compare(r.Namespace, o.Namespace); n != 0 {
+		return n
+	}
+	if n := cmp.Compare(r.Kind, o.Kind); n != 0 {
+		return n
+	}
+	return cmp.Compare(r.Name, o.Name)
 }
 
 // Severity of a rule, and so of each of its findings.
@@ -194,11 +200,13 @@ func SortFindings(fs []Finding) {
 
 // Compare is the order of [SortFindings].
 func (f *Finding) Compare(o *Finding) int {
+	if n := cmp.Or(cmp.Compare(o.kindRank(), f.kindRank()), cmp.Compare(o.Severity.Rank(), f.Severity.Rank()), cmp.Compare(f.ID, o.ID)); n != 0 {
+		return n
+	}
+	if n := f.Subject.Compare(o.Subject); n != 0 {
+		return n
+	}
 	return cmp.Or(
-		cmp.Compare(o.kindRank(), f.kindRank()),
-		cmp.Compare(o.Severity.Rank(), f.Severity.Rank()),
-		cmp.Compare(f.ID, o.ID),
-		f.Subject.Compare(o.Subject),
 		cmp.Compare(f.Direction, o.Direction),
 		f.peer().Compare(o.peer()),
 		cmp.Compare(f.Protocol, o.Protocol),

@@ -88,7 +88,8 @@ type Namespace struct {
 type Pod struct {
 	Namespace, Name string
 	Labels          map[string]string
-	Owner           Ref // the workload: Deployment rather than its ReplicaSet; the pod itself if nothing owns it
+	Annotations     map[string]string // those about exceptions, of a pod that nothing owns
+	Owner           Ref               // the workload: Deployment rather than its ReplicaSet; the pod itself if nothing owns it
 	Node            string
 	IPs             []netip.Addr
 	HostNetwork     bool

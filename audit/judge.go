@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 type Judgement struct {
 	Ends     []Judged
 	Unjudged map[string]uint64 // why → flows that were held against nothing
+	pairs    *pairs
 }
 
 // Outcome is what one end of one conversation proves.
@@ -36,6 +38,8 @@ type Judged struct {
 	// first and the last of them were tried.
 	Counted     []Open
 	First, Last time.Time
+
+	pair int32 // number of the conversation's ends and port
 }
 
 // Subject is the end that decides.
@@ -74,7 +78,9 @@ const (
 type judge struct {
 	*Snapshot
 	past     *history
-	inside   map[string]bool // addresses of pods, nodes and Services
+	inside   map[netip.Addr]bool // addresses of pods, nodes and Services
+	sets     *LabelSets
+	pair     int32 // of the conversation that is judged
 	unlisted map[endKey][]span
 	speaking map[endKey]span // ends that emit policy verdicts, and so enforce
 	named    map[pairKey]bool
@@ -87,12 +93,13 @@ type judge struct {
 // An endKey is one end's identity in one direction: what a policy selects.
 type endKey struct {
 	end    Direction
-	labels string
+	labels int // number of the set
 }
 
 type pairKey struct {
 	endKey
-	other string
+	other int // number of the set
+	ip    netip.Addr
 	proto Protocol
 	port  uint16
 	state int // of what is declared, as the end's namespace knew it
@@ -114,7 +121,7 @@ func (s span) widen(d time.Duration) span { return span{s.from.Add(-d), s.to.Add
 // event that proves something of that end. It is pure.
 func Judge(s *Snapshot, engine Engine) *Judgement {
 	j := &judge{
-		Snapshot: s, past: newHistory(s.Inventory, engine), inside: map[string]bool{},
+		Snapshot: s, past: newHistory(s.Inventory, engine), inside: map[netip.Addr]bool{}, sets: NewLabelSets(),
 		unlisted: map[endKey][]span{}, speaking: map[endKey]span{}, named: map[pairKey]bool{},
 		audited: map[auditKey][]span{}, changing: map[string][]span{}, local: s.local(), out: &Judgement{Unjudged: map[string]uint64{}},
 	}
@@ -129,8 +136,10 @@ func Judge(s *Snapshot, engine Engine) *Judgement {
 		j.listen(&s.Conversations[i])
 	}
 	j.out.Ends = make([]Judged, 0, len(s.Conversations))
+	j.out.pairs = s.pairs()
 	for i := range s.Conversations {
 		c := &s.Conversations[i]
+		j.pair = j.out.pairs.of[i]
 		for _, end := range c.Proves() {
 			j.judge(c, end)
 		}
@@ -142,18 +151,18 @@ func (j *judge) addresses() {
 	for _, pods := range [][]Pod{j.Pods, j.GonePods} {
 		for i := range pods {
 			for _, ip := range pods[i].IPs {
-				j.inside[ip.String()] = true
+				j.inside[ip] = true
 			}
 		}
 	}
 	for _, n := range j.Inventory.Nodes {
 		for _, ip := range n.IPs {
-			j.inside[ip.String()] = true
+			j.inside[ip] = true
 		}
 	}
 	for _, s := range j.Services {
 		for _, ip := range s.IPs {
-			j.inside[ip.String()] = true
+			j.inside[ip] = true
 		}
 	}
 }
@@ -165,14 +174,24 @@ func (c *Conversation) Proves() []Direction {
 	switch c.Event {
 	case PolicyVerdict, Drop:
 		if c.Direction == Egress || c.Direction == Ingress {
-			return []Direction{c.Direction}
+			return only(c.Direction)
 		}
 	case Delivered:
-		return []Direction{Egress, Ingress}
+		return bothEnds
 	case Left:
-		return []Direction{Egress}
+		return only(Egress)
 	}
 	return nil
+}
+
+// bothEnds is shared by all who ask, and never changed.
+var bothEnds = []Direction{Egress, Ingress}
+
+func only(d Direction) []Direction {
+	if d == Egress {
+		return bothEnds[:1:1]
+	}
+	return bothEnds[1:]
 }
 
 // listen notes what a policy verdict tells about its end beside the
@@ -183,7 +202,7 @@ func (j *judge) listen(c *Conversation) {
 		return
 	}
 	v := Judged{Conversation: c, End: c.Direction}
-	k := endKey{v.End, v.Subject().Labels.Key()}
+	k := j.key(&v)
 	s, ok := j.speaking[k]
 	if !ok || c.First.Before(s.from) {
 		s.from = c.First
@@ -204,7 +223,7 @@ func (j *judge) listen(c *Conversation) {
 	case Forwarded, Redirected:
 		// allow-any-egress and its like name no policy: the end is not isolated.
 		if len(c.Allowed) == 0 || len(c.Policies) > 0 {
-			j.named[pair(&v, at)] = true
+			j.named[j.pairKey(&v, at)] = true
 		}
 	}
 }
@@ -213,14 +232,16 @@ func (j *judge) listen(c *Conversation) {
 // only: such a verdict comes for new connections, not for every packet.
 const auditLasts = 10 * time.Minute
 
-func pair(v *Judged, state int) pairKey {
+func (j *judge) key(v *Judged) endKey { return endKey{v.End, j.sets.Number(v.Subject().Labels)} }
+
+func (j *judge) pairKey(v *Judged, state int) pairKey {
 	o := v.Other()
-	return pairKey{endKey{v.End, v.Subject().Labels.Key()}, o.Labels.Key() + "\x00" + o.IP.String(), v.Protocol, v.Port, state}
+	return pairKey{j.key(v), j.sets.Number(o.Labels), o.IP, v.Protocol, v.Port, state}
 }
 
 // judge holds one end of a conversation against the declared policies.
 func (j *judge) judge(c *Conversation, end Direction) {
-	v := Judged{Conversation: c, End: end, First: c.FirstOpen, Last: c.LastOpen}
+	v := Judged{Conversation: c, End: end, First: c.FirstOpen, Last: c.LastOpen, pair: j.pair}
 	subject, other := v.Subject(), v.Other()
 	if c.Opened == 0 || !subject.IsPod() || c.IsNoise() {
 		return
@@ -242,7 +263,7 @@ func (j *judge) judge(c *Conversation, end Direction) {
 		j.out.Ends = append(j.out.Ends, v)
 		return
 	}
-	if len(other.Labels) == 0 || other.Labels.Reserved("unknown") || other.IsWorld() && j.inside[other.IP.String()] {
+	if len(other.Labels) == 0 || other.Labels.Reserved("unknown") || other.IsWorld() && j.inside[other.IP] {
 		j.skip(c, whyIdentity)
 		return
 	}
@@ -336,12 +357,14 @@ const (
 	ReasonRule    = "POLICY_DENY"
 )
 
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
 // IsNoise tells what no policy means to speak of: multicast and broadcast, and
 // the neighbour discovery and error messages of ICMP, which Cilium lets pass or
 // drops without asking policy.
 func (c *Conversation) IsNoise() bool {
 	for _, p := range []*Peer{&c.From, &c.To} {
-		if p.IP.IsMulticast() || p.IP.IsUnspecified() || p.IP.String() == "255.255.255.255" {
+		if p.IP.IsMulticast() || p.IP.IsUnspecified() || p.IP == broadcast {
 			return true
 		}
 	}

@@ -39,6 +39,9 @@ func NewLabels(ls ...string) Labels {
 // Get returns the value of a Kubernetes label.
 func (ls Labels) Get(key string) (string, bool) {
 	for _, l := range ls {
+		if !strings.HasPrefix(strings.TrimPrefix(l, "k8s:"), key) {
+			continue
+		}
 		if s, k, v := SplitLabel(l); k == key && s == "k8s" {
 			return v, true
 		}

@@ -13,7 +13,7 @@ func (j *judge) dropped(v trial) {
 		return
 	}
 	from := earliest(v.Decision)
-	core := j.unlisted[endKey{v.End, v.Subject().Labels.Key()}]
+	core := j.unlisted[j.key(&v.Judged)]
 	v.count(func(t time.Time) bool {
 		return !t.Before(from) && !slices.ContainsFunc(core, func(s span) bool { return s.has(t) })
 	})
@@ -32,7 +32,7 @@ func (j *judge) dropped(v trial) {
 // carried judges a connection that passed an end which declares it denied. It
 // contradicts only if nothing else explains it.
 func (j *judge) carried(v trial) {
-	k := endKey{v.End, v.Subject().Labels.Key()}
+	k := j.key(&v.Judged)
 	if j.audits(&v.Judged) {
 		v.Outcome, v.Counted = AuditOnly, v.Opens
 		j.out.Ends = append(j.out.Ends, v.Judged)
@@ -76,7 +76,7 @@ func (j *judge) explained(v Judged, k endKey, at int) string {
 		return whyUnlisted
 	case len(v.Counted) == 0:
 		return whyTooEarly
-	case j.named[pair(&v, at)]:
+	case j.named[j.pairKey(&v, at)]:
 		return whyNamed
 	case v.Event != PolicyVerdict && speaks && j.Lost > 0:
 		return whyLost
@@ -164,11 +164,15 @@ func (v *trial) count(counted func(time.Time) bool) {
 			v.Last = t
 		}
 	}
+	n := 0
 	for _, o := range v.Opens {
 		if counts(o.At) {
-			v.Counted = append(v.Counted, o)
+			n++
 			see(o.At)
 		}
+	}
+	if v.Counted = slices.Clip(v.Opens); n < len(v.Opens) {
+		v.Counted = slices.DeleteFunc(slices.Clone(v.Opens), func(o Open) bool { return !counts(o.At) })
 	}
 	for _, t := range []time.Time{v.FirstOpen, v.LastOpen} {
 		if !t.IsZero() && counts(t) {

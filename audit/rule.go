@@ -62,6 +62,20 @@ type Pass struct {
 	rule      *Rule
 	report    *Report
 	accepted  []*Acceptance
+	shared    map[any]any
+}
+
+// Shared is what make makes of the snapshot, made once for all rules of a run,
+// who must not change it. A key is a value of a type of its own.
+func Shared[T any](p *Pass, key any, make func(*Pass) T) T {
+	if made, ok := p.shared[key].(T); ok {
+		return made
+	}
+	made := make(p)
+	if p.shared != nil {
+		p.shared[key] = made
+	}
+	return made
 }
 
 // Report adds a finding. The rule's id, name and severity are filled in.

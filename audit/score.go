@@ -16,6 +16,7 @@ type scoring struct {
 	rules   []RuleOutline
 	report  *Report
 	spaces  map[string]*space
+	local   string // name of our own cluster in identities
 }
 
 // A space is what is known of one namespace.
@@ -34,6 +35,9 @@ type space struct {
 func scoreCard(s *Snapshot, engine Engine, j *Judgement, r *Report, rules []RuleOutline) []Score {
 	g := &scoring{Snapshot: s, engine: engine, rules: rules, report: r, spaces: map[string]*space{}}
 	g.outline, _ = engine.(Outliner)
+	if s.Inventory != nil && s.Traffic != nil {
+		g.local = s.local()
+	}
 	g.declared()
 	g.carried()
 	if j != nil {
@@ -131,7 +135,7 @@ func (g *scoring) carried() {
 		}
 		if sp := g.spaces[speaker(c).Namespace]; sp != nil {
 			sp.net.listen(c)
-			sp.l7.listen(c)
+			g.listen(sp, c)
 		}
 	}
 }

@@ -20,8 +20,10 @@ import "time"
 // enforce- rule. To accept such a finding does not make the layer hold.
 //
 // L7 is what a proxy decides. Not covered: no rule of that layer is declared.
-// Declared: some is. Enforced: the proxy took part in connections. Proven: the
-// proxy was seen refusing. Contradicted: a finding of high severity of an l7- rule.
+// Declared: some is. Enforced: the proxy took part in connections, or refused
+// what a rule allows. Proven: requests passed that a rule allows, or the proxy was
+// seen refusing what none does. Contradicted: a request passed that no rule
+// allows, or there is a finding of high severity of an l7- rule.
 //
 // Observability is whether any of this could be seen. Not covered: nothing of the
 // namespace was heard. Enforced: something was, or flows were lost. Proven: all

@@ -18,10 +18,14 @@ var (
 		"containers": containerKeep, "initContainers": containerKeep,
 	}
 	podKeep = keep{
-		"metadata": metaKeep, "spec": podSpecKeep,
+		"metadata": podMetaKeep, "spec": podSpecKeep,
 		"status": {
 			"phase": nil, "podIP": nil, "podIPs": nil, "startTime": nil, "conditions": {"type": nil, "status": nil},
 		},
+	}
+	podMetaKeep = keep{
+		"name": nil, "namespace": nil, "uid": nil, "creationTimestamp": nil, "labels": nil, "ownerReferences": nil,
+		"annotations": {audit.AnnotationIgnore: nil, audit.AnnotationReason: nil, audit.AnnotationExpires: nil},
 	}
 	templateKeep = keep{"metadata": metaKeep, "spec": podSpecKeep}
 )
@@ -54,6 +58,9 @@ func podOf(p *corev1.Pod, src audit.Source) *podInput {
 		Running: p.Status.Phase == corev1.PodRunning, Started: value(p.Status.StartTime).UTC(),
 		Ports: namedPorts(&p.Spec), Created: p.CreationTimestamp.UTC(), Source: src,
 	}
+	if by := out.controller.kind; by == "" || by == "Node" {
+		out.Annotations = exceptions(p.Annotations)
+	}
 	for _, ip := range p.Status.PodIPs {
 		out.IPs = appendIP(out.IPs, ip.IP)
 	}
@@ -63,6 +70,26 @@ func podOf(p *corev1.Pod, src audit.Source) *podInput {
 	out.Ready = slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
+	return out
+}
+
+// longestNote bounds an annotation that is kept of a pod. No list of rules that
+// is heeded is longer.
+const longestNote = 4096
+
+// exceptions are the annotations by which a pod that nothing owns accepts
+// findings about it; of all others the owner speaks. There is nothing else to
+// keep: a cluster has many pods, and their annotations are long.
+func exceptions(all map[string]string) map[string]string {
+	if all[audit.AnnotationIgnore] == "" {
+		return nil
+	}
+	out := map[string]string{}
+	for _, k := range []string{audit.AnnotationIgnore, audit.AnnotationReason, audit.AnnotationExpires} {
+		if v, ok := all[k]; ok {
+			out[k] = strings.Clone(strings.ToValidUTF8(v[:min(len(v), longestNote)], ""))
+		}
+	}
 	return out
 }
 

@@ -32,12 +32,14 @@ type Engine struct {
 	*ground
 	number      uint64 // that no other engine on the ground has
 	namespaces  map[string]*audit.Namespace
-	objects     map[objectKey]*compiled
+	policies    []*audit.Object // as they were given
+	objects     objects
 	byNamespace map[string][]*section
 	clusterwide []*section
 	undecided   [2]string // by direction: a policy of a kind that is not decided
 	partly      []audit.Partly
 	memo        atomic.Pointer[memo]
+	pods        podKinds
 }
 
 // compiled is what one object says.
@@ -67,16 +69,17 @@ func Compile(inv *audit.Inventory, o Options) *Engine {
 
 // compile reads the policies that former does not know yet, which may be nil.
 func (g *ground) compile(inv *audit.Inventory, former *Engine) *Engine {
+	if e := former.revise(inv); e != nil {
+		e.begin(inv)
+		return e
+	}
 	e := &Engine{
 		ground:      g,
-		number:      g.engines.Add(1),
-		namespaces:  map[string]*audit.Namespace{},
-		objects:     make(map[objectKey]*compiled, len(inv.Policies)),
+		policies:    inv.Policies,
+		objects:     objects{},
 		byNamespace: map[string][]*section{},
 	}
-	for i := range inv.Namespaces {
-		e.namespaces[inv.Namespaces[i].Name] = &inv.Namespaces[i]
-	}
+	e.begin(inv)
 	for _, o := range ordered(inv.Policies) {
 		c := former.compiled(o)
 		if c == nil {
@@ -85,6 +88,15 @@ func (g *ground) compile(inv *audit.Inventory, former *Engine) *Engine {
 		e.add(c)
 	}
 	return e
+}
+
+// begin is what an engine has of its own.
+func (e *Engine) begin(inv *audit.Inventory) {
+	e.number = e.engines.Add(1)
+	e.namespaces = make(map[string]*audit.Namespace, len(inv.Namespaces))
+	for i := range inv.Namespaces {
+		e.namespaces[inv.Namespaces[i].Name] = &inv.Namespaces[i]
+	}
 }
 
 // ordered sorts the objects so that the order in which they come does not matter.
@@ -165,7 +177,7 @@ func (c *compiled) undecide(doc field) {
 
 // add files what an object says.
 func (e *Engine) add(c *compiled) {
-	e.objects[keyOf(c.object)] = c
+	e.objects.put(keyOf(c.object), c)
 	e.partly = append(e.partly, c.partly...)
 	for d := range e.undecided {
 		e.undecided[d] = cmp.Or(e.undecided[d], c.undecided[d])

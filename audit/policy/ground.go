@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"weak"
 
 	"github.com/segproof/segproof/audit"
 )
@@ -29,9 +30,12 @@ type ground struct {
 		groups     []*audit.Object
 		services   []audit.Service
 		unreadable []audit.Unreadable
+		pods       stretch[audit.Pod]
+		workloads  stretch[audit.Workload]
 	}
 
 	known   identities
+	places  atomic.Pointer[places]
 	engines atomic.Uint64 // how many there were
 	answers atomic.Int64  // how many are kept
 	nobody  *identity     // an end of which nothing is known
@@ -43,6 +47,7 @@ func newGround(inv *audit.Inventory, o Options) *ground {
 	g.settings.requires = requiresIn(inv)
 	g.ports = newDeclaredPorts(inv, g.settings.filter)
 	g.of.settings, g.of.services, g.of.unreadable = inv.Settings, inv.Services, inv.Unreadable
+	g.of.pods, g.of.workloads = stretchOf(inv.Pods), stretchOf(inv.Workloads)
 	g.of.groups = groupsIn(inv)
 	for _, o := range ordered(g.of.groups) {
 		g.groups = append(g.groups, readGroup(o))
@@ -94,7 +99,23 @@ func (g *ground) worn() bool {
 	const maxSelectors = 1 << 16
 	g.known.mu.RLock()
 	defer g.known.mu.RUnlock()
-	return g.selectors.count() > maxSelectors || g.known.n > maxIdentities/2 || g.answers.Load() > maxAnswers/2
+	return g.selectors.count() > maxSelectors || g.known.n > maxIdentities/2
+}
+
+// tidy forgets the answers if they are many: they are soon worked out again, by
+// whoever still asks.
+func (g *ground) tidy() {
+	if g.answers.Load() <= maxAnswers/2 {
+		return
+	}
+	g.answers.Store(0)
+	g.known.mu.RLock()
+	defer g.known.mu.RUnlock()
+	for _, ids := range g.known.sets {
+		for _, id := range ids {
+			id.forget()
+		}
+	}
 }
 
 // With returns the engine for another inventory, usually a later one of the
@@ -109,6 +130,7 @@ func (e *Engine) With(inv *audit.Inventory) *Engine {
 	if !e.carries(inv) {
 		return Compile(inv, Options{Semantics: e.settings.semantics})
 	}
+	e.tidy()
 	return e.compile(inv, e)
 }
 
@@ -119,8 +141,28 @@ func (g *ground) carries(inv *audit.Inventory) bool {
 		slices.EqualFunc(g.of.groups, groupsIn(inv), same) &&
 		reflect.DeepEqual(g.of.services, inv.Services) &&
 		slices.Equal(g.of.unreadable, inv.Unreadable) &&
-		reflect.DeepEqual(g.ports, newDeclaredPorts(inv, g.settings.filter)) &&
+		g.samePorts(inv) &&
 		g.settings.requires == requiresIn(inv) && g.addresses == g.settings.asksAddresses(inv) && !g.worn()
+}
+
+// samePorts tells whether the declared port names are the same, first by whether
+// it is the very same pods and workloads that declare them.
+func (g *ground) samePorts(inv *audit.Inventory) bool {
+	return g.of.pods == stretchOf(inv.Pods) && g.of.workloads == stretchOf(inv.Workloads) ||
+		reflect.DeepEqual(g.ports, newDeclaredPorts(inv, g.settings.filter))
+}
+
+// A stretch is where a list lies in memory. It does not hold on to the list.
+type stretch[T any] struct {
+	at weak.Pointer[T]
+	n  int
+}
+
+func stretchOf[T any](list []T) stretch[T] {
+	if len(list) == 0 {
+		return stretch[T]{}
+	}
+	return stretch[T]{weak.Make(&list[0]), len(list)}
 }
 
 // objectKey tells objects apart.
@@ -136,7 +178,7 @@ func (e *Engine) compiled(o *audit.Object) *compiled {
 	if e == nil {
 		return nil
 	}
-	if c := e.objects[keyOf(o)]; c != nil && (c.object == o || sameState(c.object, o)) {
+	if c := e.objects.find(keyOf(o)); c != nil && (c.object == o || sameState(c.object, o)) {
 		return c
 	}
 	return nil

@@ -28,7 +28,7 @@ type identity struct {
 	ports     map[string][]portNumber
 
 	matches atomic.Pointer[[]atomic.Uint64] // by selector, two bits each: 0, or its truth plus one
-	plans   [2]atomic.Pointer[plan]
+	plans   [2]atomic.Pointer[plans]
 }
 
 type label struct{ source, key, value string }
@@ -144,12 +144,18 @@ type identities struct {
 }
 
 func (g *ground) identity(ls audit.Labels) *identity {
-	h := g.known.hash(ls)
-	if id := g.known.find(h, ls); id != nil {
-		return id
+	at := placeOf(ls)
+	slot := g.placed().slot(at)
+	if p := slot.Load(); p != nil && p.place == at {
+		return p.identity
 	}
-	id := g.newIdentity(slices.Clone(ls))
-	return g.known.add(h, id)
+	h := g.known.hash(ls)
+	id := g.known.find(h, ls)
+	if id == nil {
+		id = g.known.add(h, g.newIdentity(slices.Clone(ls)))
+	}
+	slot.Store(&placed{at, id})
+	return id
 }
 
 // match returns where the identity keeps whether a selector selects it. What

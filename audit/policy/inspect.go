@@ -23,6 +23,15 @@ type Spec struct {
 // Specs lists the specs of all policies in force: the clusterwide ones, then
 // those of each namespace, in order.
 func (e *Engine) Specs() []Spec {
+	return e.specs(func(audit.Ref) bool { return true })
+}
+
+// SpecsOf are the specs of some policies, in the same order.
+func (e *Engine) SpecsOf(policies ...audit.Ref) []Spec {
+	return e.specs(func(r audit.Ref) bool { return slices.Contains(policies, r) })
+}
+
+func (e *Engine) specs(wanted func(audit.Ref) bool) []Spec {
 	partly := map[audit.Ref]string{}
 	for _, p := range e.partly {
 		partly[p.Ref] = p.Why
@@ -33,6 +42,9 @@ func (e *Engine) Specs() []Spec {
 		for i, s := range sections {
 			if n++; i == 0 || sections[i-1].ref.Object != s.ref.Object {
 				n = 0
+			}
+			if !wanted(s.ref.Ref) {
+				continue
 			}
 			field, raw := specOf(s.ref.Object, n)
 			out = append(out, Spec{s, e, namespace, partly[s.ref.Ref], field, raw})
@@ -201,6 +213,17 @@ func (s Selector) In() string {
 		}
 	}
 	return ""
+}
+
+// namespaces are those that a selector asks for by name or by the label that the
+// API server gives to each with its name; nil if it asks for none.
+func (s *selector) namespaces() []string {
+	for i := range s.reqs {
+		if q := &s.reqs[i]; q.op == in && (q.key == audit.LabelNamespace || q.key == labelMetaName) && (q.source == "k8s" || q.source == "any") {
+			return q.values
+		}
+	}
+	return nil
 }
 
 // AndPods tells whether an end has the namespace that this selector asks for

@@ -53,6 +53,31 @@ func (r Rule) Matches(subject, peer *audit.Peer) (is, sure bool) {
 	return certain(t)
 }
 
+// Within are the namespaces, in order, whose pods alone the rule may name as
+// peers; ok is false if it may name others.
+func (r Rule) Within() (namespaces []string, ok bool) { return r.within() }
+
+func (r *rule) within() (namespaces []string, ok bool) {
+	if r.doubt != "" || len(r.peers) == 0 && !r.nobody {
+		return nil, false
+	}
+	for _, m := range r.peers {
+		list, ok := m.(selected)
+		if !ok {
+			return nil, false
+		}
+		for _, s := range list {
+			in := s.namespaces()
+			if in == nil || s.doubt != "" {
+				return nil, false
+			}
+			namespaces = append(namespaces, in...)
+		}
+	}
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces), true
+}
+
 // World is what opens the rule to everybody outside the cluster: a range that
 // leaves nothing out, an entity, or "everybody"; "" if nothing does.
 func (r Rule) World() string {

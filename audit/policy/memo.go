@@ -13,13 +13,21 @@ import (
 // sets, so a repeated question costs no look at a label. It holds on to the
 // labels, so that their place is not taken by others; that they are not changed
 // is promised by [audit.Labels].
-type memo [memoSlots][2]atomic.Pointer[remembered]
+type memo struct {
+	slots [][2]atomic.Pointer[remembered] // a power of two of them, each for two answers
+	shift int
+	made  atomic.Int64 // answers that were not found
+}
 
-// memoSlots is a power of two; a slot keeps two answers.
+// A memo begins small, since many an engine is asked but little.
 const (
-	memoBits  = 16
-	memoSlots = 1 << memoBits
+	memoBits      = 16
+	memoBitsFirst = 8
 )
+
+func newMemo(bits int) *memo {
+	return &memo{slots: make([][2]atomic.Pointer[remembered], 1<<bits), shift: 64 - bits}
+}
 
 // remembered is a question about a connection and its answer.
 type remembered struct {
@@ -42,14 +50,14 @@ func placeOf(ls audit.Labels) place { return place{unsafe.SliceData(ls), len(ls)
 func (p place) number() uint64 { return uint64(uintptr(unsafe.Pointer(p.at))) }
 
 // slot spreads questions over the memo.
-func slot(q *audit.Query, subject, peer place) uint64 {
+func (m *memo) slot(q *audit.Query, subject, peer place) *[2]atomic.Pointer[remembered] {
 	const odd = 0x9E3779B97F4A7C15 // the golden ratio, as in Fibonacci hashing
 	h := subject.number()*odd ^ peer.number()
 	h = h*odd ^ uint64(q.Port)<<8 ^ uint64(len(q.Direction))<<32 ^ uint64(len(q.Protocol))<<40
 	if q.Protocol != "" {
 		h ^= uint64(q.Protocol[0]) << 48
 	}
-	return h * odd >> (64 - memoBits)
+	return &m.slots[h*odd>>m.shift]
 }
 
 func (r *remembered) is(q *audit.Query, subject, peer place) bool {
@@ -66,7 +74,8 @@ func (e *Engine) Decide(q audit.Query) audit.Decision {
 		return e.decide(q)
 	}
 	subject, peer := placeOf(q.Subject.Labels), placeOf(q.Peer.Labels)
-	at := &e.remembered()[slot(&q, subject, peer)]
+	m := e.remembered()
+	at := m.slot(&q, subject, peer)
 	latest := at[0].Load()
 	if latest.is(&q, subject, peer) {
 		return latest.answer
@@ -77,6 +86,9 @@ func (e *Engine) Decide(q audit.Query) audit.Decision {
 	r := &remembered{subject, peer, q.Port, q.Direction, q.Protocol, q.Subject.IP, q.Peer.IP, e.decide(q)}
 	at[1].Store(latest)
 	at[0].Store(r)
+	if m.made.Add(1) == 1<<memoBitsFirst && m.shift > 64-memoBits {
+		e.memo.CompareAndSwap(m, newMemo(memoBits))
+	}
 	return r.answer
 }
 
@@ -85,6 +97,6 @@ func (e *Engine) remembered() *memo {
 	if m := e.memo.Load(); m != nil {
 		return m
 	}
-	e.memo.CompareAndSwap(nil, new(memo))
+	e.memo.CompareAndSwap(nil, newMemo(memoBitsFirst))
 	return e.memo.Load()
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,8 +16,15 @@ type declaredPorts struct {
 
 func newDeclaredPorts(inv *audit.Inventory, filter *labelFilter) *declaredPorts {
 	d := &declaredPorts{map[string][]map[string][]portNumber{}, map[string][]map[string][]portNumber{}}
+	first := map[audit.Ref]*audit.Pod{} // of an owner: others mostly say the same
 	for i := range inv.Pods {
 		if p := &inv.Pods[i]; !p.HostNetwork && !p.Done {
+			switch o := first[p.Owner]; {
+			case o == nil:
+				first[p.Owner] = p
+			case o.Namespace == p.Namespace && slices.Equal(o.Ports, p.Ports) && maps.Equal(o.Labels, p.Labels):
+				continue
+			}
 			put(d.pods, ownKey(p.Namespace, ownLabels(p.Labels, filter)), p.Ports)
 		}
 	}

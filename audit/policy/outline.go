@@ -2,7 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -17,12 +16,12 @@ func (e *Engine) Outline() []audit.RuleOutline {
 	for _, p := range e.partly {
 		doubts[p.Ref] = p
 	}
-	keys := slices.SortedFunc(maps.Keys(e.objects), func(a, b objectKey) int {
+	keys := slices.SortedFunc(e.objects.keys(), func(a, b objectKey) int {
 		return cmp.Or(a.Ref.Compare(b.Ref), cmp.Compare(a.apiVersion, b.apiVersion), cmp.Compare(a.uid, b.uid))
 	})
 	var out []audit.RuleOutline
 	for _, k := range keys {
-		c := e.objects[k]
+		c := e.objects.find(k)
 		first := len(out)
 		out = append(out, e.isolations(c)...)
 		for _, s := range c.sections {
@@ -83,13 +82,18 @@ func (e *Engine) outlined(out []audit.RuleOutline, first int, s *section, r *rul
 			before := o.Reaches
 			o.Reaches = func(p *audit.Peer) bool { return before(p) || reaches(p) }
 			o.L7 = o.L7 || r.proxied()
+			o.Within = nil
 			return out
 		}
+	}
+	within, ok := r.within()
+	if ok && within == nil {
+		within = []string{}
 	}
 	return append(out, audit.RuleOutline{
 		PolicyRef: r.ref, Effect: effect, Direction: direction(d), Subjects: subjects(s), L7: r.proxied(), Ports: r.singlePorts(),
 		Selects: func(p *audit.Peer) bool { return s.isAbout(e.end(p).identity) },
-		Reaches: reaches,
+		Reaches: reaches, Within: within,
 	})
 }
 

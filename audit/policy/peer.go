@@ -32,7 +32,12 @@ func PodPeer(p *audit.Pod, ns *audit.Namespace, cluster string) audit.Peer {
 // name and the label filter that the inventory tells. It has its address where
 // some policy is about addresses of pods.
 func (e *Engine) PodPeer(p *audit.Pod) audit.Peer {
-	peer := podPeer(p, e.namespaces[p.Namespace], e.settings.cluster, e.settings.filter)
+	peer, known := e.pods.find(p)
+	if !known {
+		peer = podPeer(p, e.namespaces[p.Namespace], e.settings.cluster, e.settings.filter)
+		peer.Labels = e.identity(peer.Labels).raw // one place in memory for all who ask
+		e.pods.add(p, peer)
+	}
 	if e.addresses && len(p.IPs) > 0 {
 		peer.IP = p.IPs[0]
 	}

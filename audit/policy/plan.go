@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/segproof/segproof/audit"
 )
@@ -12,8 +11,7 @@ import (
 // A plan is what is known of one identity as the subject of one direction: the
 // rules that apply to it, in order, and the answers given so far.
 type plan struct {
-	owner     atomic.Uint64 // number of the engine for which it is known to hold
-	about     []*section    // that may be about the subject in this direction
+	about     []*section // that may be about the subject in this direction
 	undecided string
 	answer    *audit.Decision // if it does not depend on the peer
 	rules     []applied
@@ -36,22 +34,55 @@ type applied struct {
 	why     string
 }
 
+// plans are the two that were last made or found to hold, the latest first: who
+// tries a change asks the engines before and after it by turns.
+type plans [2]struct {
+	owner uint64 // number of the engine for which it is known to hold
+	*plan
+}
+
 // plan returns what is known of a subject, working it out on first use. One
 // that was made for another engine on the same ground holds as well if the same
 // sections are about the subject.
 func (e *Engine) plan(id *identity, d int) *plan {
 	kept := id.plans[d].Load()
-	if kept != nil && kept.owner.Load() == e.number {
-		return kept
+	if kept == nil {
+		kept = &plans{}
 	}
-	about := e.about(id, d)
-	if kept != nil && kept.undecided == e.undecided[d] && slices.Equal(kept.about, about) {
-		kept.owner.Store(e.number)
-		return kept
+	for i := range kept {
+		if kept[i].plan != nil && kept[i].owner == e.number {
+			return kept[i].plan
+		}
 	}
-	p := e.newPlan(id, d, about)
-	id.plans[d].CompareAndSwap(kept, p)
+	p, about := (*plan)(nil), e.about(id, d)
+	for i := range kept {
+		if k := kept[i].plan; p == nil && k != nil && k.undecided == e.undecided[d] && slices.Equal(k.about, about) {
+			p = k
+		}
+	}
+	if p == nil {
+		p = e.newPlan(id, d, about)
+	}
+	next := plans{{e.number, p}, kept[0]}
+	id.plans[d].Store(&next)
 	return p
+}
+
+// forget drops the answers that are kept.
+func (id *identity) forget() {
+	for d := range id.plans {
+		kept := id.plans[d].Load()
+		if kept == nil {
+			continue
+		}
+		for i := range kept {
+			if p := kept[i].plan; p != nil {
+				p.mu.Lock()
+				p.given = map[question]*audit.Decision{}
+				p.mu.Unlock()
+			}
+		}
+	}
 }
 
 // about are the sections that may be about a subject in a direction, in order.
@@ -69,7 +100,6 @@ func (e *Engine) about(id *identity, d int) []*section {
 
 func (e *Engine) newPlan(id *identity, d int, about []*section) *plan {
 	p := &plan{about: about, undecided: e.undecided[d], given: map[question]*audit.Decision{}}
-	p.owner.Store(e.number)
 	switch {
 	case id.unknown || id == e.bare:
 		p.answer = undetermined("the identity of the subject is not known")

@@ -16,7 +16,7 @@ import (
 type edge struct {
 	edgeKey
 	ends        []*audit.Judged
-	opens       map[uint64]bool
+	opens       []uint64 // hashes of connections, some of them twice
 	first, last time.Time
 }
 
@@ -38,7 +38,7 @@ func edges(p *audit.Pass, keep func(*audit.Judged) bool) []*edge {
 		k := edgeKey{v.Subject().Ref(), v.Other().Ref(), v.End, v.Protocol, v.Port}
 		e := found[k]
 		if e == nil {
-			e = &edge{edgeKey: k, opens: map[uint64]bool{}}
+			e = &edge{edgeKey: k}
 			found[k] = e
 		}
 		e.add(v)
@@ -54,7 +54,7 @@ func edges(p *audit.Pass, keep func(*audit.Judged) bool) []*edge {
 func (e *edge) add(v *audit.Judged) {
 	e.ends = append(e.ends, v)
 	for _, o := range v.Counted {
-		e.opens[o.Hash] = true
+		e.opens = append(e.opens, o.Hash)
 	}
 	if !v.First.IsZero() && (e.first.IsZero() || v.First.Before(e.first)) {
 		e.first = v.First
@@ -62,6 +62,13 @@ func (e *edge) add(v *audit.Judged) {
 	if v.Last.After(e.last) {
 		e.last = v.Last
 	}
+}
+
+// connections counts those that are told apart.
+func (e *edge) connections() int {
+	slices.Sort(e.opens)
+	e.opens = slices.Compact(e.opens)
+	return len(e.opens)
 }
 
 // outcome accepts the judged ends of these outcomes.
@@ -99,15 +106,14 @@ func (e *edge) evidence() []audit.Evidence {
 		reason  string
 	}
 	by := map[kind]*audit.Evidence{}
-	opens := map[kind]map[uint64]bool{}
+	opens := map[kind][]uint64{}
 	for _, v := range e.ends {
 		k := kind{v.Event, v.Verdict, v.Reason}
 		if by[k] == nil {
 			by[k] = &audit.Evidence{What: eventText(v)}
-			opens[k] = map[uint64]bool{}
 		}
 		for _, o := range v.Counted {
-			opens[k][o.Hash] = true
+			opens[k] = append(opens[k], o.Hash)
 		}
 		merge(by[k], v)
 	}
@@ -116,7 +122,8 @@ func (e *edge) evidence() []audit.Evidence {
 		if k.event == audit.Drop && by[kind{audit.PolicyVerdict, k.verdict, k.reason}] != nil {
 			continue // the same packets once more
 		}
-		ev.Connections = uint64(len(opens[k]))
+		slices.Sort(opens[k])
+		ev.Connections = uint64(len(slices.Compact(opens[k])))
 		out = append(out, *ev)
 	}
 	slices.SortFunc(out, func(a, b audit.Evidence) int { return cmp.Compare(a.What, b.What) })

@@ -30,8 +30,12 @@ const (
 )
 
 func startupLeak(p *audit.Pass) {
+	all := edges(p, outcome(audit.Contradicted))
+	if len(all) == 0 {
+		return
+	}
 	s := newStarts(p)
-	for _, e := range edges(p, outcome(audit.Contradicted)) {
+	for _, e := range all {
 		if !s.leaks(e) {
 			continue
 		}
@@ -43,8 +47,8 @@ func startupLeak(p *audit.Pass) {
 
 // starts knows when pods started, and since when workloads are seen enforced.
 type starts struct {
+	*audit.Pass
 	pods     map[audit.Ref][]time.Time // by workload
-	byName   map[string]time.Time
 	enforced map[workloadEnd]time.Time // the newest proof that an end enforces
 }
 
@@ -54,12 +58,11 @@ type workloadEnd struct {
 }
 
 func newStarts(p *audit.Pass) starts {
-	s := starts{map[audit.Ref][]time.Time{}, map[string]time.Time{}, map[workloadEnd]time.Time{}}
+	s := starts{p, map[audit.Ref][]time.Time{}, map[workloadEnd]time.Time{}}
 	for i := range p.Pods {
 		pod := &p.Pods[i]
 		if at := latest(pod.Started, pod.Created); !at.IsZero() {
 			s.pods[pod.Owner] = append(s.pods[pod.Owner], at)
-			s.byName[pod.Namespace+"/"+pod.Name] = at
 		}
 	}
 	for i := range p.Judgement.Ends {
@@ -106,7 +109,8 @@ func (s starts) within(workload audit.Ref, v *audit.Judged) bool {
 		if v.End == audit.Ingress {
 			pod = sample.To
 		}
-		if !strings.Contains(pod, "/") || !in(s.byName[pod], sample.Time) {
+		namespace, name, _ := strings.Cut(pod, "/")
+		if o := s.Pod(namespace, name); o == nil || !in(latest(o.Started, o.Created), sample.Time) {
 			return false
 		}
 	}

@@ -38,7 +38,7 @@ func calls(p *audit.Pass, to func(*audit.Conversation) (audit.Ref, bool)) []*cal
 		}
 		k := callKey{c.From.Ref(), ref, c.Protocol, c.Port}
 		if found[k] == nil {
-			found[k] = &edge{opens: map[uint64]bool{}}
+			found[k] = &edge{}
 		}
 		found[k].add(&audit.Judged{Conversation: c, End: audit.Egress, Counted: c.Opens, First: c.FirstOpen, Last: c.LastOpen})
 	}

@@ -50,7 +50,7 @@ func isDNS(p *audit.Pass, v *audit.Judged) bool {
 	if !to.IsPod() {
 		return v.Port == 53 && (to.Labels.Reserved("host") || to.Labels.Reserved("remote-node"))
 	}
-	if slices.ContainsFunc(p.Services, func(s audit.Service) bool { return leadsTo(p, s, v) }) {
+	if slices.ContainsFunc(dnsServices(p), func(s *audit.Service) bool { return leadsTo(s, v) }) {
 		return true
 	}
 	app, _ := to.Labels.Get("k8s-app")
@@ -60,10 +60,23 @@ func isDNS(p *audit.Pass, v *audit.Judged) bool {
 
 var dnsApps = []string{"kube-dns", "coredns", "node-local-dns"}
 
-// leadsTo tells whether a Service of the platform serves DNS and leads to the
-// destination: CoreDNS may listen on another port than 53.
-func leadsTo(p *audit.Pass, s audit.Service, v *audit.Judged) bool {
-	if !p.IsSystem(s.Namespace) || s.Namespace != v.To.Namespace || !selects(s.Selector, v.To.Labels) {
+// dnsServices are the platform's Services with port 53.
+func dnsServices(p *audit.Pass) []*audit.Service {
+	return audit.Shared(p, sharedDNS{}, func(p *audit.Pass) (out []*audit.Service) {
+		for i := range p.Services {
+			s := &p.Services[i]
+			if p.IsSystem(s.Namespace) && slices.ContainsFunc(s.Ports, func(sp audit.ServicePort) bool { return sp.Port == 53 }) {
+				out = append(out, s)
+			}
+		}
+		return out
+	})
+}
+
+// leadsTo tells whether a Service that serves DNS leads to the destination:
+// CoreDNS may listen on another port than 53.
+func leadsTo(s *audit.Service, v *audit.Judged) bool {
+	if s.Namespace != v.To.Namespace || !selects(s.Selector, v.To.Labels) {
 		return false
 	}
 	return slices.ContainsFunc(s.Ports, func(sp audit.ServicePort) bool {

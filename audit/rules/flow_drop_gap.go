@@ -33,7 +33,7 @@ const (
 )
 
 func (e *edge) sustained() bool {
-	return len(e.opens) >= gapConnections && e.last.Sub(e.first) >= gapLasts
+	return e.connections() >= gapConnections && e.last.Sub(e.first) >= gapLasts
 }
 
 func dropGap(p *audit.Pass) {

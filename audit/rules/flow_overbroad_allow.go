@@ -17,7 +17,7 @@ var OverbroadAllow = &audit.Rule{
 	Doc: audit.Doc{
 		Title: "A rule opens every port or everybody, and few were used in thirty days",
 		Why:   "The rest of what it opens serves nobody but an intruder: it is the way on from the first pod taken.",
-		Fix:   "Name the ports or peers that the evidence shows, and see with `segproof preview --change` that nothing seen would break.",
+		Fix:   "Name the ports or peers that the evidence shows: `segproof suggest --rule SEG406` writes the tightened rule, proven to break nothing that was seen.",
 		Blind: "At most three ports or peers must have been used, over thirty days in which nothing was lost, no node was silent and 99 percent were seen; less is withheld and counted. " +
 			"Rules about a few ports or peers are not held against their use. System namespaces are left out.",
 	},

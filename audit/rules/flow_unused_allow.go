@@ -13,7 +13,7 @@ var UnusedAllow = &audit.Rule{
 	Doc: audit.Doc{
 		Title: "A rule allows what was not used in thirty days",
 		Why:   "What is open and not used is of use to intruders only. Rules outlive the services that they were written for.",
-		Fix:   "Ask the owner, then remove the rule; `segproof preview --change` shows that nothing seen would break.",
+		Fix:   "Ask the owner, then remove the rule: `segproof suggest --rule SEG405` writes the policy without it.",
 		Blind: "Needs thirty days of flows in which nothing was lost, no node was silent and 99 percent were seen, and a policy that was not changed in them; less is withheld and counted. " +
 			"What happens once a quarter, or in a disaster only, looks unused. A rule counts as used though another would have allowed the same. System namespaces are left out.",
 	},

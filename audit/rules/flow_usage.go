@@ -40,10 +40,21 @@ type ruleKey struct {
 // usages tells what each rule was seen to allow, and whether that is all that it
 // allowed. A rule is used though others would have allowed the same.
 func usages(p *audit.Pass) (used map[ruleKey]*usage, enough bool) {
+	u := audit.Shared(p, sharedUsages{}, gatherUsages)
+	return u.of, u.enough
+}
+
+type allUsages struct {
+	of     map[ruleKey]*usage
+	enough bool
+}
+
+func gatherUsages(p *audit.Pass) *allUsages {
 	if watched(p) {
-		return usedEver(p)
+		of, enough := usedEver(p)
+		return &allUsages{of, enough}
 	}
-	used = map[ruleKey]*usage{}
+	used := map[ruleKey]*usage{}
 	for i := range p.Judgement.Ends {
 		if v := &p.Judgement.Ends[i]; v.Outcome == audit.Used && v.Decision.Reason == audit.AllowedByRule {
 			for _, r := range v.Decision.Policies {
@@ -51,7 +62,7 @@ func usages(p *audit.Pass) (used map[ruleKey]*usage, enough bool) {
 			}
 		}
 	}
-	return used, false
+	return &allUsages{used, false}
 }
 
 // usedEver tells it of all that was carried, whether the connection was opened

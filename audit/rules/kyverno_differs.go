@@ -7,7 +7,9 @@ import (
 )
 
 // differs finds the first field, in order of name, that the template sets and
-// the object does not have so; "" if there is none.
+// the object does not have so; "" if there is none. What the template leaves out
+// may be a default of the API server, but not in a selector that is empty, and
+// not a list of rules beside those of the template.
 func differs(at string, want, got any) string {
 	if list, ok := want.([]any); ok {
 		return differsList(at, list, got)
@@ -20,8 +22,11 @@ func differs(at string, want, got any) string {
 		return strings.TrimPrefix(at, ".")
 	}
 	g, ok := got.(map[string]any)
-	if !ok && len(w) > 0 {
+	if !ok && len(w) > 0 || len(w) == 0 && len(g) > 0 {
 		return strings.TrimPrefix(at, ".")
+	}
+	if k := added(at, w, g); k != "" {
+		return strings.TrimPrefix(at+"."+k, ".")
 	}
 	for _, k := range sortedKeys(w) {
 		if k == "metadata" && at == "" {
@@ -29,6 +34,20 @@ func differs(at string, want, got any) string {
 		}
 		if where := differs(at+"."+k, w[k], g[k]); where != "" {
 			return where
+		}
+	}
+	return ""
+}
+
+// added is the first key of a spec that its template does not have; the API server
+// fills in policyTypes.
+func added(at string, want, got map[string]any) string {
+	if at != ".spec" {
+		return ""
+	}
+	for _, k := range sortedKeys(got) {
+		if _, ok := want[k]; !ok && k != "policyTypes" {
+			return k
 		}
 	}
 	return ""

@@ -50,7 +50,9 @@ const (
 )
 
 // trials tries all layer 7 rules of pods' policies.
-func trials(p *audit.Pass) []*trial {
+func trials(p *audit.Pass) []*trial { return audit.Shared(p, sharedTrials{}, tryAll) }
+
+func tryAll(p *audit.Pass) []*trial {
 	rules := map[ruleKey][]policy.Rule{}
 	var all []policy.Spec
 	for _, s := range specs(p) {
@@ -66,7 +68,7 @@ func trials(p *audit.Pass) []*trial {
 	}
 	var out []*trial
 	var gathered *members // once they are needed
-	var peers []*audit.Peer
+	var peers *everyPeer
 	for _, s := range all {
 		for _, d := range both() {
 			for _, r := range s.Rules(d) {
@@ -80,7 +82,7 @@ func trials(p *audit.Pass) []*trial {
 				t := &trial{rule: r}
 				subjects, _ := gathered.of(s)
 				for _, m := range subjects[:min(len(subjects), mostSubjects)] {
-					t.with(p, &m.peer, peers, rules)
+					t.with(p, &m.peer, peers.of(r), rules)
 				}
 				out = append(out, t)
 			}
@@ -91,18 +93,41 @@ func trials(p *audit.Pass) []*trial {
 
 // peersOf are the ends that a rule is tried with: pods, and what is in or around
 // the cluster.
-func peersOf(ms members) []*audit.Peer {
-	var out []*audit.Peer
+func peersOf(ms members) *everyPeer {
+	all := &everyPeer{in: map[string][]*audit.Peer{}}
 	for _, name := range []string{"world", "host", "remote-node", "kube-apiserver", "ingress", "health"} {
 		e := policy.EntityPeer(name)
-		out = append(out, &e)
+		all.list = append(all.list, &e)
 	}
 	for _, list := range ms.within("") {
 		for _, m := range list {
-			out = append(out, &m.peer)
+			if len(all.list) < mostPeers {
+				all.list = append(all.list, &m.peer)
+				all.in[m.peer.Namespace] = append(all.in[m.peer.Namespace], &m.peer)
+			}
 		}
 	}
-	return out[:min(len(out), mostPeers)]
+	return all
+}
+
+// everyPeer is those that a rule is tried with, and the pods among them by
+// namespace.
+type everyPeer struct {
+	list []*audit.Peer
+	in   map[string][]*audit.Peer
+}
+
+// of are those that a rule may name, in order.
+func (e *everyPeer) of(r policy.Rule) []*audit.Peer {
+	only, ok := r.Within()
+	if !ok {
+		return e.list
+	}
+	var out []*audit.Peer
+	for _, ns := range only {
+		out = append(out, e.in[ns]...)
+	}
+	return out
 }
 
 // with tries the rule with one subject and all peers that it names.

@@ -73,6 +73,7 @@ func lossy(t *testing.T) map[string]lossyCase {
 	for _, name := range []string{
 		"flow-scan-pattern/twenty-doors", "flow-drop-gap/ingress", "flow-platform-dropped/webhook-and-ingress", "flow-unused-allow/unused-for-a-month",
 		"flow-overbroad-allow/every-port-everybody", "l7-path-fullmatch/refused-below", "l7-not-applied/forwarded-without-a-proxy",
+		"flow-world-egress-new/names-and-addresses", "rule-world-open-port/used-by-few", "clean-platform",
 	} {
 		a, err := txtar.ParseFile(filepath.Join("testdata", filepath.FromSlash(name)+".txtar"))
 		if err != nil {

@@ -24,17 +24,30 @@ type members struct {
 	namespaces []string // in order
 }
 
+// Keys of what rules share.
+type (
+	sharedSpecs   struct{}
+	sharedMembers struct{}
+	sharedTrials  struct{}
+	sharedUsages  struct{}
+	sharedDNS     struct{}
+)
+
 // specs are the compiled policies; none if another engine decides.
 func specs(p *audit.Pass) []policy.Spec {
-	if e, ok := p.Engine.(*policy.Engine); ok {
-		return e.Specs()
-	}
-	return nil
+	return audit.Shared(p, sharedSpecs{}, func(p *audit.Pass) []policy.Spec {
+		if e, ok := p.Engine.(*policy.Engine); ok {
+			return e.Specs()
+		}
+		return nil
+	})
 }
 
 // membersOf gathers the pods that run, and of workloads that have none the pods
 // of their template: those scaled to nothing, and Jobs that are not due.
-func membersOf(p *audit.Pass) members {
+func membersOf(p *audit.Pass) members { return audit.Shared(p, sharedMembers{}, gatherMembers) }
+
+func gatherMembers(p *audit.Pass) members {
 	e, ok := p.Engine.(*policy.Engine)
 	if !ok {
 		return members{}

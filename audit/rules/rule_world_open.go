@@ -15,7 +15,8 @@ var WorldOpen = &audit.Rule{
 		Title: "A rule accepts everybody, the world included, on every port",
 		Why: "Of isolation nothing is left at this end: whoever can reach the pod's address may connect to any port of it. An ingress rule without peers, or with an empty list of them, " +
 			"reads like nothing and allows all.",
-		Fix: "Name the peers (`podSelector`, `namespaceSelector`, a narrow CIDR) and the ports that are served. A tier that must be public needs one port, not all.",
+		Fix: "Name the peers (`podSelector`, `namespaceSelector`, a narrow CIDR) and the ports that are served. A tier that must be public needs one port, not all. " +
+			"After thirty days of flows `segproof suggest --rule SEG301` writes the rule that is needed.",
 		Blind: "Whether the world can reach the pod's address at all is not looked at. A policy or namespace with the annotation `segproof.dev/public: \"true\"` is public on purpose and left out. " +
 			"System namespaces are left out.",
 	},
@@ -32,7 +33,8 @@ var WorldOpenPort = &audit.Rule{
 		Title: "A rule opens a port to the world, or lets pods call all of it",
 		Why: "A range that leaves nothing out (0.0.0.0/0, ::/0), the entities world and all, and a rule without peers mean everybody. Outwards it is the way by which data leaves; " +
 			"inwards it is the door that every scanner knocks at.",
-		Fix: "Narrow it: outwards to `toFQDNs` or the CIDRs that are used, inwards to the ingress controller or the load balancer's range.",
+		Fix: "Narrow it: outwards to `toFQDNs` or the CIDRs that are used, inwards to the ingress controller or the load balancer's range. " +
+			"After thirty days of flows `segproof suggest --rule SEG302` writes the rule that is needed, by address.",
 		Blind: "A policy or namespace with the annotation `segproof.dev/public: \"true\"` is public on purpose and left out, and so are system namespaces and rules for ICMP. " +
 			"Rules for DNS alone are `rule-dns-too-wide`'s matter; ingress from everybody on every port is `rule-world-open`'s.",
 	},

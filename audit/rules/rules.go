@@ -54,6 +54,7 @@ var All = []*audit.Rule{
 	OverbroadAllow,
 	CrossTenant,
 	IMDS,
+	WorldEgressNew,
 	SensitivePort,
 	ScanPattern,
 	PathFullMatch,

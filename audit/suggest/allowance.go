@@ -73,13 +73,16 @@ func (r *allowance) kind() string {
 }
 
 // fits tells whether a policy of a kind can hold the rule.
-func (r *allowance) fits(kind string) bool { return kind == cilium || kind == r.kind() }
+func (r *allowance) fits(kind string) bool { return ciliums(kind) || kind == r.kind() }
+
+// ciliums tells whether a kind of policy is written as Cilium writes them.
+func ciliums(kind string) bool { return strings.HasPrefix(kind, "Cilium") }
 
 func isICMP(p audit.Protocol) bool { return p == audit.ICMPv4 || p == audit.ICMPv6 }
 
 // rule is the rule as a policy of a kind and namespace writes it.
 func (r *allowance) rule(kind, namespace string) map[string]any {
-	if kind == cilium {
+	if ciliums(kind) {
 		return r.ciliumRule(namespace)
 	}
 	return map[string]any{r.way(): r.peers(namespace), "ports": r.kubernetesPorts()}

@@ -1,6 +1,6 @@
 // Package suggest works out the smallest change of policy that closes what a
 // finding tells of: an allow that is missing, a default deny, a rule that says
-// something else than was meant.
+// something else than was meant, or one that allows more than was used.
 //
 // # Design
 //

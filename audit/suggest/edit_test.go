@@ -68,7 +68,7 @@ func dropped(t *testing.T, policies string, verdict audit.Verdict) (string, *aud
 	}
 	s.Traffic = &audit.Traffic{Since: c.First, Until: c.Last, Flows: 4, Conversations: []audit.Conversation{c}}
 	r := audit.Check(s, e, rules.All)
-	return path, s, (&suggest.Suggester{Read: os.ReadFile}).Plan(s, e, r.Findings)
+	return path, s, (&suggest.Suggester{Read: os.ReadFile}).Plan(s, e, r)
 }
 
 const block = `# who may call whom

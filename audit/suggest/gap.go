@@ -20,6 +20,10 @@ var makers = map[string]func(*work, *audit.Finding) (*proposal, error){
 	"rule-deny-implies-default":     (*work).denyOnly,
 	"rule-policytypes-omitted":      (*work).statePolicyTypes,
 	"rule-dns-too-wide":             (*work).pinDNS,
+	"rule-world-open":               (*work).tighten,
+	"rule-world-open-port":          (*work).tighten,
+	"flow-overbroad-allow":          (*work).tighten,
+	"flow-unused-allow":             (*work).takeAway,
 	"l7-path-fullmatch":             (*work).widenPaths,
 }
 

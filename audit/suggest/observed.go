@@ -1,7 +1,9 @@
 package suggest
 
 import (
-	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
 
 	"github.com/segproof/segproof/audit"
 )
@@ -10,15 +12,50 @@ import (
 // decides.
 type question struct {
 	audit.Query
-	carried bool // it passed this end
-	refused bool // a policy dropped it here
+	carried bool     // it passed this end
+	refused bool     // a policy dropped it here
+	names   []string // by which the other end, outside, was known
 }
 
 func (q *question) subject() audit.Ref { return q.Subject.Ref() }
 func (q *question) peer() audit.Ref    { return q.Peer.Ref() }
 
+// A questionKey tells questions apart, whatever became of them.
+type questionKey struct {
+	direction     audit.Direction
+	protocol      audit.Protocol
+	port          uint16
+	labels, peers int // numbers of the label sets
+	ip            netip.Addr
+	owner, other  audit.Ref
+}
+
+func (w *work) key(q *question) questionKey {
+	return questionKey{
+		q.Direction, q.Protocol, q.Port, w.sets.Number(q.Subject.Labels), w.sets.Number(q.Peer.Labels),
+		q.Peer.IP, q.Subject.Workload, q.Peer.Workload,
+	}
+}
+
+// mostNames bounds the names that are kept of one address.
+const mostNames = 3
+
+// name notes by which names the other end was known.
+func (q *question) name(c *audit.Conversation) {
+	if !q.Peer.IsWorld() {
+		return
+	}
+	for i := range c.Samples {
+		for _, n := range c.Samples[i].Names {
+			if len(q.names) < mostNames && !slices.Contains(q.names, n) {
+				q.names = append(q.names, n)
+			}
+		}
+	}
+}
+
 // observed are the questions that ends of a namespace were seen to decide, each
-// once, in the order of the flows.
+// once, in the order of the flows; those of all namespaces if it is "".
 func (w *work) observed(namespace string) []question {
 	if w.asked == nil {
 		w.asked = map[string][]question{}
@@ -26,7 +63,14 @@ func (w *work) observed(namespace string) []question {
 			w.ask()
 		}
 	}
-	return w.asked[namespace]
+	if namespace != "" {
+		return w.asked[namespace]
+	}
+	var out []question
+	for _, ns := range slices.Sorted(maps.Keys(w.asked)) {
+		out = append(out, w.asked[ns]...)
+	}
+	return out
 }
 
 func (w *work) ask() {
@@ -34,7 +78,7 @@ func (w *work) ask() {
 		namespace string
 		i         int
 	}
-	seen := map[string]place{}
+	seen := map[questionKey]place{}
 	for i := range w.traffic.Conversations {
 		c := &w.traffic.Conversations[i]
 		if c.Opened == 0 || c.IsNoise() || nobody(&c.From) || nobody(&c.To) {
@@ -48,7 +92,7 @@ func (w *work) ask() {
 				continue
 			}
 			ns := q.Subject.Namespace
-			k := fmt.Sprint(end, q.Protocol, q.Port, "\x00", q.Subject.Labels.Key(), "\x01", q.Peer.Labels.Key(), "\x01", q.Peer.IP, q.Peer.Workload, q.Subject.Workload)
+			k := w.key(&q)
 			if p, ok := seen[k]; ok {
 				was := &w.asked[p.namespace][p.i]
 				was.carried, was.refused = was.carried || q.carried, was.refused || q.refused

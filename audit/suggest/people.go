@@ -16,6 +16,8 @@ import (
 type people struct {
 	all []person
 	in  map[string][]person // by namespace
+
+	peers []person // all, and the strangers
 }
 
 type person struct {
@@ -30,9 +32,13 @@ func (w *work) everybody() *people {
 		return w.people
 	}
 	g := &people{in: map[string][]person{}}
-	seen, has := map[string]bool{}, map[audit.Ref]bool{}
+	type kind struct {
+		owner  audit.Ref
+		labels int
+	}
+	seen, has := map[kind]bool{}, map[audit.Ref]bool{}
 	add := func(owner audit.Ref, p audit.Peer) {
-		k := owner.String() + "\x00" + p.Labels.Key()
+		k := kind{owner, w.sets.Number(p.Labels)}
 		if !p.IsPod() || seen[k] {
 			return
 		}
@@ -61,13 +67,22 @@ func (w *work) everybody() *people {
 		}
 	}
 	slices.SortStableFunc(g.all, func(a, b person) int {
-		return cmp.Or(a.owner.Compare(b.owner), cmp.Compare(a.peer.Labels.Key(), b.peer.Labels.Key()))
+		return cmp.Or(a.owner.Compare(b.owner), slices.Compare(a.peer.Labels, b.peer.Labels))
 	})
 	for _, p := range g.all {
 		g.in[p.peer.Namespace] = append(g.in[p.peer.Namespace], p)
 	}
+	g.peers = slices.Concat(g.all, w.strangers())
 	w.people = g
 	return g
+}
+
+// of are those in a namespace; everybody if it is "", as it is of a clusterwide policy.
+func (g *people) of(namespace string) []person {
+	if namespace == "" {
+		return g.all
+	}
+	return g.in[namespace]
 }
 
 // nowhere is a namespace that nobody has thought of.

@@ -87,18 +87,19 @@ func (t *trial) compare(q *audit.Query, subject, peer person, probe bool) {
 
 // everybody asks those whom the changed policies are about, of everybody.
 func (t *trial) everybody() error {
-	g, strangers := t.w.everybody(), t.w.strangers()
-	for _, s := range t.after.Specs() {
+	var changed []audit.Ref
+	for _, o := range t.objects {
+		changed = append(changed, o.Ref)
+	}
+	peers := t.w.everybody().peers
+	for _, s := range t.after.SpecsOf(changed...) {
 		ref := s.Policy().Ref
-		if !slices.ContainsFunc(t.objects, func(o *audit.Object) bool { return o.Ref == ref }) {
-			continue
-		}
 		replaced := t.w.declared(ref) != nil
 		for _, d := range []audit.Direction{audit.Ingress, audit.Egress} {
 			if !replaced && !s.Isolates(d) && len(s.Rules(d)) == 0 {
 				continue
 			}
-			if err := t.direction(s, d, slices.Concat(g.all, strangers)); err != nil {
+			if err := t.direction(s, d, peers); err != nil {
 				return err
 			}
 		}
@@ -109,25 +110,29 @@ func (t *trial) everybody() error {
 func (t *trial) direction(s policy.Spec, d audit.Direction, peers []person) error {
 	ref := s.Policy().Ref
 	var subjects []person
-	for _, p := range t.w.everybody().in[ref.Namespace] {
+	for _, p := range t.w.everybody().of(ref.Namespace) {
 		if is, sure := s.Selects(&p.peer); is || !sure {
 			subjects = append(subjects, p)
 		}
 	}
 	ports := t.w.ports(ref.Namespace, d)
-	n := 2 * len(subjects) * len(peers) * len(ports)
-	if n > mostDecisions {
-		return errMany
-	}
-	t.w.spend(n)
+	n := 0
 	for i := range subjects {
+		nothing := t.w.engine.NothingOpens(t.after, &subjects[i].peer, d)
 		for k := range peers {
+			if nothing(&peers[k].peer) {
+				continue
+			}
+			if n += 2 * len(ports); n > mostDecisions {
+				return errMany
+			}
 			for _, p := range ports {
 				q := audit.Query{Direction: d, Subject: &subjects[i].peer, Peer: &peers[k].peer, Protocol: p.proto, Port: p.number}
 				t.compare(&q, subjects[i], peers[k], p.probe)
 			}
 		}
 	}
+	t.w.spend(n)
 	return nil
 }
 

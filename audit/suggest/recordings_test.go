@@ -111,7 +111,7 @@ func closedBy(t *testing.T, s *audit.Snapshot) map[string]int {
 	closed := map[string]int{}
 	e := engine(s)
 	r := audit.Check(s, e, rules.All)
-	plan := (&suggest.Suggester{}).Plan(s, e, r.Findings)
+	plan := (&suggest.Suggester{}).Plan(s, e, r)
 	unproven, had := map[string]bool{}, map[string]bool{}
 	for _, u := range plan.Unproven {
 		t.Logf("unproven %s %s: %s", u.Rule, u.Subject, u.Why)

@@ -21,7 +21,7 @@ type style struct {
 // keyOrder is the order in which people write keys; others follow by name.
 var keyOrder = []string{
 	"apiVersion", "kind", "metadata", "spec", "name", "namespace", "podSelector", "endpointSelector", "policyTypes", "enableDefaultDeny",
-	"ingress", "egress", "from", "to", "fromEndpoints", "toEndpoints", "fromEntities", "toEntities", "ipBlock", "namespaceSelector",
+	"ingress", "egress", "from", "to", "fromEndpoints", "toEndpoints", "fromEntities", "toEntities", "fromCIDR", "toCIDR", "ipBlock", "namespaceSelector",
 	"matchLabels", "protocol", "port", "ports", "toPorts",
 }
 

@@ -27,7 +27,7 @@ func (g *Suggester) Attach(s *audit.Snapshot, engine audit.Engine, r *audit.Repo
 	if !ok || s.Inventory == nil {
 		return
 	}
-	w := newWork(s, e, g)
+	w := newWork(s, e, g, &r.Coverage)
 	tried, left := 0, 0
 	for i := range r.Findings {
 		f := &r.Findings[i]
@@ -85,14 +85,15 @@ func Speaks(f *audit.Finding) bool {
 	return ok && f.Kind == audit.Fails
 }
 
-// Plan works out the changes for all findings together, in their order.
-// Findings that are accepted, or about which no change could be, are left out.
-func (g *Suggester) Plan(s *audit.Snapshot, engine *policy.Engine, fs []audit.Finding) *Plan {
+// Plan works out the changes for all findings of a report together, in their
+// order. Findings that are accepted, or about which no change could be, are left
+// out. The report's coverage says what was seen.
+func (g *Suggester) Plan(s *audit.Snapshot, engine *policy.Engine, r *audit.Report) *Plan {
 	out := &Plan{Changes: []Change{}}
-	w := newWork(s, engine, g)
+	w := newWork(s, engine, g, &r.Coverage)
 	w.together = true
-	for i := range fs {
-		f := &fs[i]
+	for i := range r.Findings {
+		f := &r.Findings[i]
 		if !Speaks(f) || f.Suppressed != nil {
 			continue
 		}

@@ -15,16 +15,19 @@ type work struct {
 	inv      *audit.Inventory
 	engine   *policy.Engine
 	traffic  *audit.Traffic
+	seen     *audit.Coverage
 	together bool   // changes stand on each other, rather than each by itself
 	local    string // name of our own cluster in identities
 	left     int    // questions that may still be asked; negative is no bound
 	people   *people
+	sets     *audit.LabelSets
 	asked    map[string][]question // what was observed, by namespace of the end that decides
+	passed   []question            // what passed, also on connections that nobody saw open
 	sheets   *sheets
 }
 
-func newWork(s *audit.Snapshot, e *policy.Engine, g *Suggester) *work {
-	w := &work{inv: s.Inventory, engine: e, traffic: s.Traffic, left: -1, sheets: newSheets(g.Read)}
+func newWork(s *audit.Snapshot, e *policy.Engine, g *Suggester, seen *audit.Coverage) *work {
+	w := &work{inv: s.Inventory, engine: e, traffic: s.Traffic, seen: seen, left: -1, sheets: newSheets(g.Read), sets: audit.NewLabelSets()}
 	if g.Decisions > 0 {
 		w.left = g.Decisions
 	}

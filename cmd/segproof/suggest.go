@@ -36,7 +36,8 @@ func newSuggest(s streams) *cobra.Command {
 		Long: `Suggest audits, and prints for each finding that a policy can close the smallest
 change that does: an allow that is missing, at both ends if both deny; a default
 deny, with the cluster's DNS and what was observed; a rule that says something
-else than was meant. The documents are ready for kubectl apply -f -.
+else than was meant; one that allows more than was used in thirty days, tightened
+to that. The documents are ready for kubectl apply -f -.
 
 Each change was applied to what was read before it is printed: the gap is closed,
 nothing that was carried breaks, and what opens is written above the document.
@@ -83,8 +84,8 @@ func runSuggest(ctx context.Context, s streams, f *suggestFlags) error {
 	p := newProgress(s.err, f.quiet)
 	p.step("proving changes")
 	r := audit.Check(snap, engine, rules)
-	fs := slices.DeleteFunc(r.Findings, func(x audit.Finding) bool { return !f.concerns(&x, wanted) })
-	plan := (&suggest.Suggester{Read: readManifest}).Plan(snap, engine, fs)
+	r.Findings = slices.DeleteFunc(r.Findings, func(x audit.Finding) bool { return !f.concerns(&x, wanted) })
+	plan := (&suggest.Suggester{Read: readManifest}).Plan(snap, engine, r)
 	p.done()
 	noteDeclared(s.err, snap.Inventory, nil)
 	if snap.Traffic == nil {

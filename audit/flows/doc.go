@@ -54,4 +54,12 @@
 // was first kept by, though its workload may become known later. Flows held
 // back are not kept yet, and the coverage that is kept does not speak of them:
 // a process that dies is followed by one that asks for them again.
+//
+// # Collecting
+//
+// A collector is a [Follower] of one node's Hubble that knows nothing of the
+// cluster. It is told of cuts ([Follower.Cuts]), and where nobody tells, a grid
+// ([Follower.Grid]) divides conversations, so that a change spoils little. [Stored]
+// reads what all collectors kept: what no cut divides is drawn together again, and
+// mere pods get their workloads, so that it is as if one process had seen it all.
 package flows

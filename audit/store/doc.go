@@ -22,6 +22,9 @@
 // Coverage is kept by writer and day, each row with the counts since the writer
 // began. What was lost last week is subtracted from what is read of this week.
 //
+// Whoever follows what is declared announces its changes here, and whoever follows
+// flows for this store divides conversations there (cuts.go).
+//
 // Bodies are binary (encode.go), and label sets are stored once and referred to
 // by their hash. No text from the cluster is ever part of a statement, and none
 // must be valid in the database's character set.

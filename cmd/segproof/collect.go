@@ -22,6 +22,7 @@ import (
 type collectFlags struct {
 	inputs                      inputFlags
 	store, node, listen, config string
+	longest                     duration
 	verbose                     bool
 }
 
@@ -36,7 +37,7 @@ merges flows into conversations, and writes those to a store that auditors read:
 
 It asks nothing of the API server. Of changes of policy it learns from a daemon
 that watches the same cluster, through the store; where none runs, no
-conversation lasts longer than an hour, so that a change spoils no more than that.
+conversation lasts longer than --longest, so that a change spoils no more than that.
 
 While the store is away everything is kept in memory, up to a bound, and what had
 no room is counted. It runs until it is told to end (SIGTERM), and stores what it
@@ -60,6 +61,7 @@ has by then. At --listen it serves /healthz, /readyz and /metrics.`,
 	f.inputs.addHubble(fs)
 	fs.StringVar(&f.store, "store", "", "where conversations go: postgres://… , or sqlite:PATH for one node alone (`URL`)")
 	fs.StringVar(&f.node, "node", "", "`NAME` of this node, by which the store tells collectors apart (default: the host's)")
+	fs.Var(&f.longest, "longest", "how long a conversation lasts at most, such as 1h or 24h: more costs fewer rows, and what a change spoils that no daemon announced (default 1h)")
 	fs.StringVar(&f.listen, "listen", "", "`ADDR` of health and metrics, such as localhost:8080 (default from the configuration)")
 	fs.StringVar(&f.config, "config", "", "configuration `FILE`: its sections hubble, store and watch.listen")
 	fs.BoolVar(&f.verbose, "verbose", false, "log what is done in detail")
@@ -111,7 +113,7 @@ func wireCollect(s streams, f *collectFlags) (*collecting, error) {
 	c.flows = &flows.Follower{
 		Address: address, TLS: f.inputs.tls(cfg.Hubble.TLS), Since: cmp.Or(time.Duration(f.inputs.since), firstSince), Log: c.log,
 		Keeper: c.store, Writer: f.node, Await: true, Cuts: c.store.announced,
-		Grid: collectGrid, HoldBack: collectHoldBack, Heartbeat: collectHeartbeat,
+		Grid: cmp.Or(time.Duration(f.longest), collectGrid), HoldBack: collectHoldBack, Heartbeat: collectHeartbeat,
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(processMetrics(c.flows.Stats)...)

@@ -25,8 +25,8 @@ import (
 // conversations, of which so many grow between two batches.
 var (
 	collectors = flag.Int("collectors", 500, "how many write")
-	known      = flag.Int("known", 1000, "conversations that each knows")
-	grow       = flag.Int("grow", 200, "of them those that grow between two batches")
+	known      = flag.Int("known", 300, "conversations that each knows")
+	grow       = flag.Int("grow", 60, "of them those that grow between two batches: 20 flows a second are about as many")
 	every      = flag.Duration("every", 10*time.Second, "between two batches of one collector")
 	during     = flag.Duration("during", time.Minute, "how long they write")
 )
@@ -82,7 +82,7 @@ type collector struct {
 }
 
 func newCollector(b *testing.B, s *server, n int) *collector {
-	opened, err := store.Open(b.Context(), s.URL+"?pool_max_conns=2&pool_max_conn_idle_time=5s", store.Options{})
+	opened, err := store.Open(b.Context(), s.URL+"?sslmode=disable&pool_max_conns=1", store.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -149,13 +149,14 @@ func (c *collector) keep(ctx context.Context, n int) error {
 
 // flush lets each collector store so many, several collectors at a time.
 func flush(b *testing.B, fleet []*collector, n, atOnce int) {
-	turns := make(chan *collector)
+	turns := make(chan *collector, len(fleet))
 	var group sync.WaitGroup
 	for range atOnce {
 		group.Go(func() {
 			for c := range turns {
 				if err := c.keep(b.Context(), n); err != nil {
 					b.Error(err)
+					return
 				}
 			}
 		})
@@ -165,6 +166,9 @@ func flush(b *testing.B, fleet []*collector, n, atOnce int) {
 	}
 	close(turns)
 	group.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
 }
 
 // paced lets all write at their own times, evenly spread, and tells how long
@@ -187,6 +191,7 @@ func paced(b *testing.B, fleet []*collector) (took []time.Duration, late int) {
 				began := time.Now()
 				if err := c.keep(b.Context(), *grow); err != nil {
 					b.Error(err)
+					return
 				}
 				next = next.Add(*every)
 				mu.Lock()
@@ -210,7 +215,7 @@ type server struct {
 }
 
 func startServer(b *testing.B) *server {
-	db := rig.StartPostgres(b, fmt.Sprintf("max_connections=%d", 2**collectors+50))
+	db := rig.StartPostgres(b, fmt.Sprintf("max_connections=%d", *collectors+50))
 	conn, err := pgx.Connect(b.Context(), db.URL)
 	if err != nil {
 		b.Fatal(err)

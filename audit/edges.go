@@ -70,27 +70,26 @@ func (p between) compare(o between) int {
 
 // pairs numbers who calls whom and where.
 type pairs struct {
-	of  []int32 // by conversation
-	all []between
+	of []int32 // by conversation
+	n  int
+}
+
+// pairNumber names an edge by numbers of its ends, whose names are long.
+type pairNumber struct {
+	from, to int32
+	protocol Protocol
+	port     uint16
 }
 
 func (s *Snapshot) pairs() *pairs {
-	type numbers struct { // in place of names, which are long
-		from, to int32
-		protocol Protocol
-		port     uint16
-	}
 	p := &pairs{of: make([]int32, len(s.Conversations))}
-	ends, known := map[Ref]int32{}, map[numbers]int32{}
+	ends, known := map[Ref]int32{}, map[pairNumber]int32{}
 	for i := range s.Conversations {
 		c := &s.Conversations[i]
-		from, to := c.From.Ref(), c.To.Ref()
-		k := numbers{number32(ends, from), number32(ends, to), c.Protocol, c.Port}
-		n := number32(known, k)
-		if p.of[i] = n; int(n) == len(p.all) {
-			p.all = append(p.all, between{from, to, c.Protocol, c.Port})
-		}
+		k := pairNumber{number32(ends, c.From.Ref()), number32(ends, c.To.Ref()), c.Protocol, c.Port}
+		p.of[i] = number32(known, k)
 	}
+	p.n = len(known)
 	return p
 }
 
@@ -124,22 +123,31 @@ func (r *Report) edges(s *Snapshot, j *Judgement) {
 		return
 	}
 	all := s.drawings(j)
-	byPair := func(a, b *drawing) int { return a.pair().compare(b.pair()) }
+	slices.SortFunc(all, func(a, b *drawing) int { return a.pair().compare(b.pair()) })
 	if more := len(all) - maxEdges; more > 0 {
-		slices.SortFunc(all, func(a, b *drawing) int {
-			if n := cmp.Compare(a.weight(), b.weight()); n != 0 {
-				return n
-			}
-			return byPair(a, b)
-		})
-		r.Coverage.FoldedEdges, all = more, all[:maxEdges]
+		r.Coverage.FoldedEdges, all = more, weightiest(all, maxEdges)
 	}
-	slices.SortFunc(all, byPair)
-	r.Edges = slices.Grow(r.Edges, len(all))
+	r.Edges = slices.Grow(r.Edges, len(all)+maxUnseen) // there is room for what was not seen
 	for _, d := range all {
 		d.Connections = d.tally.connections()
 		r.Edges = append(r.Edges, d.Edge)
 	}
+}
+
+// weightiest are the n that matter most, in the order in which they come.
+func weightiest(all []*drawing, n int) []*drawing {
+	var many [len(states)]int
+	for _, d := range all {
+		many[d.weight()]++
+	}
+	for w := range many {
+		many[w] = min(many[w], n)
+		n -= many[w]
+	}
+	return slices.DeleteFunc(all, func(d *drawing) bool {
+		many[d.weight()]--
+		return many[d.weight()] < 0
+	})
 }
 
 // drawings has one for each pair of which something is proven.
@@ -150,8 +158,8 @@ func (s *Snapshot) drawings(j *Judgement) []*drawing {
 	} else {
 		p = s.pairs()
 	}
-	found := make([]*drawing, len(p.all))
-	var all []*drawing
+	found, room := make([]*drawing, p.n), make([]drawing, 0, p.n)
+	all := make([]*drawing, 0, p.n)
 	for i := range s.Conversations {
 		c := &s.Conversations[i]
 		if len(c.Proves()) == 0 || c.IsNoise() {
@@ -159,8 +167,9 @@ func (s *Snapshot) drawings(j *Judgement) []*drawing {
 		}
 		d := found[p.of[i]]
 		if d == nil {
-			k := &p.all[p.of[i]]
-			d = &drawing{Edge: Edge{From: k.from, To: k.to, Protocol: k.protocol, Port: k.port}}
+			k := pairOf(c)
+			room = append(room, drawing{Edge: Edge{From: k.from, To: k.to, Protocol: k.protocol, Port: k.port}})
+			d = &room[len(room)-1]
 			found[p.of[i]] = d
 			all = append(all, d)
 		}
@@ -267,8 +276,11 @@ func (r rank) state() EdgeState {
 
 // weight puts first what must not be folded.
 func (d *drawing) weight() int {
-	return slices.Index([]EdgeState{EdgeContradicted, EdgeRefused, EdgeUnjudged, EdgeCarried}, d.State)
+	return slices.Index(states[:], d.State)
 }
+
+// states are those of edges that are drawn, those first that must not be folded.
+var states = [...]EdgeState{EdgeContradicted, EdgeRefused, EdgeUnjudged, EdgeCarried}
 
 // A tally counts connections. One that passes makes an event at each point where
 // it is seen, so the largest number seen at one kind of point counts; one that is

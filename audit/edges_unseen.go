@@ -18,9 +18,10 @@ type searching struct {
 	report  *Report
 	all     []candidate
 	spaces  map[string][]candidate
-	known   map[between]bool
+	ends    map[Ref]int32 // by number
+	known   map[pairNumber]bool
+	edges   []Edge
 	asked   int
-	found   int
 }
 
 type candidate struct {
@@ -36,7 +37,7 @@ func (r *Report) unseen(s *Snapshot, o Outliner, engine Engine, rules []RuleOutl
 	if s.Inventory == nil || s.Traffic == nil {
 		return
 	}
-	g := &searching{engine: engine, outline: o, report: r, spaces: map[string][]candidate{}, known: map[between]bool{}}
+	g := &searching{engine: engine, outline: o, report: r, spaces: map[string][]candidate{}, ends: map[Ref]int32{}, known: make(map[pairNumber]bool, len(r.Edges))}
 	pods := s.representatives()
 	for _, ref := range slices.SortedFunc(maps.Keys(pods), Ref.Compare) {
 		peer := o.PodPeer(pods[ref])
@@ -45,17 +46,31 @@ func (r *Report) unseen(s *Snapshot, o Outliner, engine Engine, rules []RuleOutl
 		g.spaces[ref.Namespace] = append(g.spaces[ref.Namespace], c)
 	}
 	for i := range r.Edges {
-		g.known[r.Edges[i].pair()] = true
+		g.known[g.number(r.Edges[i].pair())] = true
 	}
 	for i := range rules {
 		if x := &r.PolicyCoverage[i]; x.Effect == EffectAllow && !x.Exercised && x.Counts() && len(rules[i].Ports) > 0 {
 			g.rule(&rules[i])
 		}
 	}
-	byPair := func(a, b Edge) int { return a.pair().compare(b.pair()) }
-	if g.found > 0 {
-		slices.SortFunc(r.Edges, byPair)
+	slices.SortFunc(g.edges, func(a, b Edge) int { return a.pair().compare(b.pair()) })
+	r.Edges = merged(r.Edges, g.edges)
+}
+
+// merged puts ordered edges among ordered edges.
+func merged(edges, more []Edge) []Edge {
+	i, k := len(edges), len(more)
+	edges = append(edges, more...)
+	for at := len(edges) - 1; k > 0; at-- {
+		if i > 0 && edges[i-1].pair().compare(more[k-1].pair()) > 0 {
+			i--
+			edges[at] = edges[i]
+		} else {
+			k--
+			edges[at] = more[k]
+		}
 	}
+	return edges
 }
 
 func (g *searching) rule(r *RuleOutline) {
@@ -109,10 +124,10 @@ func (g *searching) pair(r *RuleOutline, subject, peer candidate, port PortOutli
 	}
 	n, ok := port.at(to.pod)
 	k := between{from.peer.Workload, to.peer.Workload, port.Protocol, n}
-	if !ok || k.from == k.to || g.known[k] || g.found >= maxUnseen {
+	if !ok || k.from == k.to || len(g.edges) >= maxUnseen || g.known[g.number(k)] {
 		return
 	}
-	g.known[k] = true
+	g.known[g.number(k)] = true
 	e := Edge{From: k.from, To: k.to, Protocol: k.protocol, Port: n, State: EdgeUnseen}
 	for d, end := range map[Direction]*EdgeEnd{Egress: &e.Egress, Ingress: &e.Ingress} {
 		q := Query{Direction: d, Subject: from.peer, Peer: to.peer, Protocol: port.Protocol, Port: n}
@@ -125,8 +140,11 @@ func (g *searching) pair(r *RuleOutline, subject, peer candidate, port PortOutli
 		}
 		*end = EdgeEnd{Answer: a.Answer, Reason: a.Reason, Policies: a.Policies}
 	}
-	g.found++
-	g.report.Edges = append(g.report.Edges, e)
+	g.edges = append(g.edges, e)
+}
+
+func (g *searching) number(k between) pairNumber {
+	return pairNumber{number32(g.ends, k.from), number32(g.ends, k.to), k.protocol, k.port}
 }
 
 // at is the number of a port at the pod that listens on it.

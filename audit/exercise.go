@@ -104,7 +104,7 @@ func exercise(outline []RuleOutline, j *Judgement) []Exercise {
 			}
 			for _, p := range v.Decision.Policies {
 				if x := by[ruleKey{p.Ref, p.Rule, v.End}]; x != nil && sameObject(x.object, p.Object) {
-					x.add(v, j.pairs)
+					x.add(v)
 				}
 			}
 		}
@@ -131,13 +131,13 @@ func sameObject(now, then *Object) bool {
 		now.UID != "" && now.UID == then.UID && now.Generation != 0 && now.Generation == then.Generation
 }
 
-func (x *exercising) add(v *Judged, p *pairs) {
+func (x *exercising) add(v *Judged) {
 	x.tally.add(v.Conversation)
 	if x.seen[v.pair] {
 		return
 	}
 	x.seen[v.pair] = true
-	k := p.all[v.pair]
+	k := pairOf(v.Conversation)
 	at, _ := slices.BinarySearchFunc(x.some, k, between.compare)
 	if at < mostBy {
 		x.some = slices.Insert(x.some, at, k)

@@ -121,7 +121,7 @@ func (s span) widen(d time.Duration) span { return span{s.from.Add(-d), s.to.Add
 // event that proves something of that end. It is pure.
 func Judge(s *Snapshot, engine Engine) *Judgement {
 	j := &judge{
-		Snapshot: s, past: newHistory(s.Inventory, engine), inside: map[netip.Addr]bool{}, sets: NewLabelSets(),
+		Snapshot: s, past: newHistory(s.Inventory, engine), inside: make(map[netip.Addr]bool, s.addresses()), sets: NewLabelSets(),
 		unlisted: map[endKey][]span{}, speaking: map[endKey]span{}, named: map[pairKey]bool{},
 		audited: map[auditKey][]span{}, changing: map[string][]span{}, local: s.local(), out: &Judgement{Unjudged: map[string]uint64{}},
 	}
@@ -131,7 +131,7 @@ func Judge(s *Snapshot, engine Engine) *Judgement {
 			j.changing[ls.Key()] = append(j.changing[ls.Key()], around)
 		}
 	}
-	j.addresses()
+	j.inhabit()
 	for i := range s.Conversations {
 		j.listen(&s.Conversations[i])
 	}
@@ -147,7 +147,15 @@ func Judge(s *Snapshot, engine Engine) *Judgement {
 	return j.out
 }
 
-func (j *judge) addresses() {
+// addresses is about how many of them are declared.
+func (s *Snapshot) addresses() int {
+	if s.Inventory == nil {
+		return 0
+	}
+	return len(s.Pods) + len(s.GonePods) + len(s.Inventory.Nodes) + len(s.Services)
+}
+
+func (j *judge) inhabit() {
 	for _, pods := range [][]Pod{j.Pods, j.GonePods} {
 		for i := range pods {
 			for _, ip := range pods[i].IPs {

@@ -101,6 +101,15 @@ func (c *Coverage) Percent() int {
 	return p
 }
 
+// Conclusive tells whether the window is long enough, and was seen whole, for what
+// was not seen in it to mean something: that a rule is not used, or how little is
+// needed. What happens but once a month is to show.
+func (c *Coverage) Conclusive() (long, whole bool) {
+	long = c.To.Sub(c.From) >= 30*24*time.Hour
+	whole = c.Percent() >= 99 && c.Lost == 0 && c.Folded == 0 && c.BadRecords == 0 && len(c.SilentNodes) == 0 && len(c.Gaps) == 0
+	return long, whole
+}
+
 // RuleInfo is a rule as data, in reports and in the output of the rules command.
 type RuleInfo struct {
 	ID         string   `json:"id"`

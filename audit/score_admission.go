@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,14 +15,21 @@ func (g *scoring) admission(sp *space, all []*admissionPolicy) Layer {
 		ns = &Namespace{Name: sp.name}
 	}
 	var matching, enforcing []string
-	generated := 0
+	generated, exempted, partly := 0, 0, 0
 	for _, p := range all {
 		if !p.matches(ns) {
 			continue
 		}
 		matching = append(matching, p.name())
-		if p.enforces(ns) {
+		on, exempt := p.enforces(ns)
+		if on {
 			enforcing = append(enforcing, p.name())
+		}
+		switch {
+		case exempt == wholly && !on:
+			exempted++
+		case exempt == inPart:
+			partly++
 		}
 		if p.generates && g.wasGenerated(p, ns.Name) {
 			generated++
@@ -34,6 +42,7 @@ func (g *scoring) admission(sp *space, all []*admissionPolicy) Layer {
 	if len(matching) > 1 {
 		why = number(len(matching)) + " Kyverno policies"
 	}
+	why += exemptions(exempted, partly)
 	passes, newest := g.passes(sp.name, enforcing)
 	fail, failed := g.failure(sp.name, enforcing)
 	open, hooks := g.hooks()
@@ -52,6 +61,19 @@ func (g *scoring) admission(sp *space, all []*admissionPolicy) Layer {
 		return Layer{State: DeclaredOK, Why: fmt.Sprintf("%s, %d enforce; every webhook lets through what it can't judge", why, len(enforcing))}
 	}
 	return Layer{State: Enforced, Why: fmt.Sprintf("%s, %d enforce at admission", why, len(enforcing))}
+}
+
+// exemptions says how many policies exceptions take away from a namespace, and how
+// many only for some objects of it, which are not told apart here.
+func exemptions(gone, partly int) string {
+	var out string
+	if gone > 0 {
+		out += fmt.Sprintf(", %d taken away by exceptions", gone)
+	}
+	if partly > 0 {
+		out += fmt.Sprintf(", %d with exceptions for some objects", partly)
+	}
+	return out
 }
 
 func passing(n int) string {
@@ -133,6 +155,8 @@ type admissionPolicy struct {
 	spec      map[string]any
 	rules     []map[string]any // of a kyverno.io policy; those that validate or generate
 	generates bool
+
+	exceptions []*Object
 }
 
 // admissionPolicies are those that validate or generate.
@@ -142,7 +166,7 @@ func (g *scoring) admissionPolicies() []*admissionPolicy {
 	}
 	var out []*admissionPolicy
 	for _, o := range g.Kyverno {
-		p := &admissionPolicy{object: o, spec: sub(o.Raw, "spec")}
+		p := &admissionPolicy{object: o, spec: sub(o.Raw, "spec"), exceptions: g.exceptions(o)}
 		switch o.Kind {
 		case "ClusterPolicy", "Policy":
 			for _, r := range subs(p.spec, "rules") {
@@ -186,43 +210,55 @@ func (p *admissionPolicy) matches(ns *Namespace) bool {
 	return slices.ContainsFunc(p.rules, func(r map[string]any) bool { return ruleMatches(r, ns) })
 }
 
-// enforces tells whether what violates the policy is refused in a namespace. The
-// action of a rule is its own, else the policy's, else Audit; overrides change it
-// for some namespaces.
-func (p *admissionPolicy) enforces(ns *Namespace) bool {
+// enforces tells whether what violates the policy is refused in a namespace, and
+// what exceptions take away of that.
+func (p *admissionPolicy) enforces(ns *Namespace) (bool, exemption) {
 	if p.rules == nil {
 		on, set := sub(sub(p.spec, "evaluation"), "admission")["enabled"].(bool)
 		actions := words(p.spec, "validationActions")
-		return !p.generates && (on || !set) && (len(actions) == 0 || slices.Contains(actions, "Deny"))
+		if p.generates || set && !on || len(actions) > 0 && !slices.Contains(actions, "Deny") {
+			return false, untouched
+		}
+		e := p.exempted(nil, ns)
+		return e != wholly, e
 	}
 	if on, set := p.spec["admission"].(bool); set && !on {
-		return false
+		return false, untouched
 	}
-	return slices.ContainsFunc(p.rules, func(r map[string]any) bool {
-		return len(sub(r, "generate")) == 0 && ruleMatches(r, ns) && strings.EqualFold(p.action(r, ns), "Enforce")
-	})
+	enforced, most := false, untouched
+	for _, r := range p.rules {
+		if len(sub(r, "generate")) > 0 || !ruleMatches(r, ns) || !strings.EqualFold(p.action(r, ns), "Enforce") {
+			continue
+		}
+		e := p.exempted(r, ns)
+		enforced, most = enforced || e != wholly, max(most, e)
+	}
+	return enforced, most
 }
 
+// action is the effective action of a rule in a namespace: that of the rule's first
+// override that is for the namespace, else the rule's own, else the same of the
+// policy (kyverno pkg/engine/api/engineresponse.go).
 func (p *admissionPolicy) action(rule map[string]any, ns *Namespace) string {
 	validate := sub(rule, "validate")
-	action := word(p.spec, "validationFailureAction")
+	image := ""
 	for _, v := range subs(rule, "verifyImages") {
-		if a := word(v, "failureAction"); a != "" {
-			action = a
+		if a := word(v, "failureAction"); image == "" || strings.EqualFold(a, "Enforce") {
+			image = a
 		}
 	}
-	if a := word(validate, "failureAction"); a != "" {
-		action = a
-	}
-	overrides := subs(validate, "failureActionOverrides")
-	if len(overrides) == 0 {
-		overrides = subs(p.spec, "validationFailureActionOverrides")
-	}
+	return cmp.Or(
+		overridden(subs(validate, "failureActionOverrides"), ns), word(validate, "failureAction"), image,
+		overridden(subs(p.spec, "validationFailureActionOverrides"), ns), word(p.spec, "validationFailureAction"),
+	)
+}
+
+func overridden(overrides []map[string]any, ns *Namespace) string {
 	for _, o := range overrides {
 		named := words(o, "namespaces")
-		if (len(named) == 0 || slices.ContainsFunc(named, wild(ns.Name))) && labelsFit(sub(o, "namespaceSelector"), ns.Labels) {
-			action = word(o, "action")
+		if (o["namespaces"] == nil || slices.ContainsFunc(named, wild(ns.Name))) && labelsFit(sub(o, "namespaceSelector"), ns.Labels) {
+			return word(o, "action")
 		}
 	}
-	return action
+	return ""
 }

@@ -129,6 +129,34 @@ spec:
       validate: {message: m, pattern: {spec: {}}}
 `
 
+const validatingPolicy = `---
+apiVersion: policies.kyverno.io/v1
+kind: ValidatingPolicy
+metadata: {name: vpol}
+spec: {matchConstraints: {}}
+`
+
+func exceptionFrom(rule, of string) string {
+	return `---
+apiVersion: kyverno.io/v2
+kind: PolicyException
+metadata: {name: ex, namespace: games}
+spec:
+  exceptions: [{policyName: need-limits, ruleNames: ["` + rule + `"]}]
+  match: {any: [{resources: {kinds: [Pod], ` + of + `}}]}
+`
+}
+
+func exceptionFromCEL(more string) string {
+	return `---
+apiVersion: policies.kyverno.io/v1
+kind: PolicyException
+metadata: {name: ex, namespace: games}
+spec:
+  policyRefs: [{kind: ValidatingPolicy, name: vpol}]
+` + more
+}
+
 func TestTheAdmissionLayerIsWhatKyvernoDoesInTheNamespace(t *testing.T) {
 	hook := func(open bool) []audit.Webhook {
 		return []audit.Webhook{{Name: "validate.kyverno.svc", FailOpen: open}}
@@ -152,11 +180,26 @@ func TestTheAdmissionLayerIsWhatKyvernoDoesInTheNamespace(t *testing.T) {
 			strings.ReplaceAll(clusterPolicy, "  rules:", "  validationFailureActionOverrides: [{action: Audit, namespaces: [shop]}]\n  rules:"), nil,
 			audit.DeclaredOK, "none enforces",
 		},
-		"no webhook seen":    {clusterPolicy, nil, audit.DeclaredOK, "no webhook of Kyverno was seen"},
-		"webhook fails open": {clusterPolicy, func(i *audit.Inventory) { i.Webhooks = hook(true) }, audit.DeclaredOK, "lets through what it can't judge"},
-		"asked at admission": {clusterPolicy, func(i *audit.Inventory) { i.Webhooks = hook(false) }, audit.Enforced, "1 enforce at admission"},
-		"passes":             {clusterPolicy, func(i *audit.Inventory) { i.Passes = pass }, audit.ProvenOK, "4 passes and no failure"},
-		"fails":              {clusterPolicy, func(i *audit.Inventory) { i.Passes, i.Results = pass, fail }, audit.Disproved, "Pod shop/web-1 fails need-limits"},
+		"the rule's own action beats an override of the policy": {
+			strings.ReplaceAll(strings.ReplaceAll(clusterPolicy, "  rules:", "  validationFailureActionOverrides: [{action: Audit}]\n  rules:"), "{message: m,", "{message: m, failureAction: Enforce,"),
+			nil, audit.DeclaredOK, "1 enforce",
+		},
+		"excepted": {
+			clusterPolicy + exceptionFrom("limits", "namespaces: [shop]"), nil, audit.DeclaredOK, "1 Kyverno policy, 1 taken away by exceptions, none enforces",
+		},
+		"excepted elsewhere":    {clusterPolicy + exceptionFrom("limits", "namespaces: [games]"), nil, audit.DeclaredOK, "1 Kyverno policy, 1 enforce"},
+		"another rule excepted": {clusterPolicy + exceptionFrom("autogen-*", "namespaces: [shop]"), nil, audit.DeclaredOK, "1 Kyverno policy, 1 enforce"},
+		"excepted by name": {
+			clusterPolicy + exceptionFrom("*", "names: [web-1]"), nil, audit.DeclaredOK, "1 Kyverno policy, 1 with exceptions for some objects, 1 enforce",
+		},
+		"excepted from a ValidatingPolicy": {validatingPolicy + exceptionFromCEL(""), nil, audit.DeclaredOK, "1 taken away by exceptions, none enforces"},
+		"excepted by CEL":                  {validatingPolicy + exceptionFromCEL("  matchConditions: [{name: c, expression: 'true'}]\n"), nil, audit.DeclaredOK, "exceptions for some objects, 1 enforce"},
+		"an exception that has ended":      {validatingPolicy + exceptionFromCEL("  expiresAt: 2020-01-01T00:00:00Z\n"), func(i *audit.Inventory) { i.At = midday }, audit.DeclaredOK, "1 Kyverno policy, 1 enforce"},
+		"no webhook seen":                  {clusterPolicy, nil, audit.DeclaredOK, "no webhook of Kyverno was seen"},
+		"webhook fails open":               {clusterPolicy, func(i *audit.Inventory) { i.Webhooks = hook(true) }, audit.DeclaredOK, "lets through what it can't judge"},
+		"asked at admission":               {clusterPolicy, func(i *audit.Inventory) { i.Webhooks = hook(false) }, audit.Enforced, "1 enforce at admission"},
+		"passes":                           {clusterPolicy, func(i *audit.Inventory) { i.Passes = pass }, audit.ProvenOK, "4 passes and no failure"},
+		"fails":                            {clusterPolicy, func(i *audit.Inventory) { i.Passes, i.Results = pass, fail }, audit.Disproved, "Pod shop/web-1 fails need-limits"},
 		"fails what only audits": {
 			strings.ReplaceAll(clusterPolicy, "Enforce", "Audit"), func(i *audit.Inventory) { i.Results = fail }, audit.DeclaredOK, "none enforces",
 		},

@@ -40,14 +40,14 @@ type index struct {
 
 // indexed is the snapshot with an index of what it declares.
 func (s *Snapshot) indexed() *Snapshot {
-	x := &index{
-		namespaces: map[string]*Namespace{}, pods: map[[2]string]*Pod{}, workloads: map[Ref]*Workload{},
-		owners: map[Ref]bool{}, objects: map[Ref]*Object{},
-	}
-	with := &Snapshot{Inventory: s.Inventory, Traffic: s.Traffic, Options: s.Options, index: x}
+	with := &Snapshot{Inventory: s.Inventory, Traffic: s.Traffic, Options: s.Options, index: &index{}}
 	if s.Inventory == nil {
 		return with
 	}
+	x := with.index
+	x.namespaces, x.pods = make(map[string]*Namespace, len(s.Namespaces)), make(map[[2]string]*Pod, len(s.Pods))
+	x.workloads, x.owners = make(map[Ref]*Workload, len(s.Workloads)), make(map[Ref]bool, len(s.Workloads))
+	x.objects = make(map[Ref]*Object, len(s.Kyverno)+len(s.Policies))
 	for i := range s.Namespaces {
 		x.namespaces[s.Namespaces[i].Name] = &s.Namespaces[i]
 	}

@@ -23,7 +23,7 @@ func (b *builder) binary(ctx context.Context, p platform) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-mod=readonly", "-buildvcs=auto", "-ldflags", "-s -w -buildid=", "-o", path, "./cmd/segproof")
+	c := exec.CommandContext(ctx, "go", "build", "-trimpath", "-mod=readonly", "-tags", "grpcnotrace", "-buildvcs=auto", "-ldflags", "-s -w -buildid=", "-o", path, "./cmd/segproof")
 	c.Dir = b.root
 	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=", "GOOS="+p.os, "GOARCH="+p.arch, "GOAMD64=v1", "GOARM64=v8.0")
 	c.Stderr = os.Stderr

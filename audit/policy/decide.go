@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 
 	"github.com/segproof/segproof/audit"
 )
@@ -19,38 +20,59 @@ type question struct {
 const maxAnswers = 1 << 20
 
 // decide answers what is not remembered.
-func (e *Engine) decide(q audit.Query) audit.Decision {
+func (e *Engine) decide(q audit.Query) *audit.Decision {
 	subject, peer := e.end(q.Subject), e.end(q.Peer)
 	d := index(q.Direction)
 	p := e.plan(subject.identity, d)
 	if p.answer != nil {
-		return *p.answer
+		return p.answer
 	}
 	a := e.connect(p, q, subject.identity, peer)
 	if q.HTTP == nil && q.DNS == "" && q.SNI == "" || a.Answer != audit.Allow || !a.L7 {
 		return a
 	}
-	return e.request(p, e.ask(p, q, subject.identity, peer))
+	request := e.request(p, e.ask(p, q, subject.identity, peer))
+	return &request
 }
 
 // connect answers for the connection alone.
-func (e *Engine) connect(p *plan, q audit.Query, subject *identity, peer end) audit.Decision {
+func (e *Engine) connect(p *plan, q audit.Query, subject *identity, peer end) *audit.Decision {
 	k := question{peer.identity, peer.ip, q.Protocol, q.Port}
 	p.mu.RLock()
 	kept := p.given[k]
 	p.mu.RUnlock()
 	if kept != nil {
-		return *kept
+		return kept
 	}
 	ask := e.ask(p, q, subject, peer)
 	ask.http, ask.dns, ask.sni = nil, "", ""
 	a := e.weigh(p, ask)
-	if e.answers.Add(1) <= maxAnswers {
-		p.mu.Lock()
-		p.given[k] = &a
-		p.mu.Unlock()
+	if e.answers.Add(1) > maxAnswers {
+		return &a
 	}
-	return a
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kept = p.shared(&a)
+	p.given[k] = kept
+	return kept
+}
+
+// mostShared bounds the answers that a new one is compared with.
+const mostShared = 16
+
+// shared is the answer that was given before in the same words, if there is one:
+// most of the many questions about a subject are answered alike.
+func (p *plan) shared(a *audit.Decision) *audit.Decision {
+	for _, o := range p.answers {
+		if o.Answer == a.Answer && o.Reason == a.Reason && o.L7 == a.L7 && o.Why == a.Why && slices.Equal(o.Policies, a.Policies) {
+			return o
+		}
+	}
+	kept := *a
+	if len(p.answers) < mostShared {
+		p.answers = append(p.answers, &kept)
+	}
+	return &kept
 }
 
 func (e *Engine) ask(p *plan, q audit.Query, subject *identity, peer end) *ask {

@@ -40,7 +40,7 @@ type portNumber struct {
 }
 
 func (g *ground) newIdentity(ls audit.Labels) *identity {
-	id := &identity{raw: ls}
+	id := &identity{raw: ls, labels: make([]label, 0, len(ls))}
 	id.matches.Store(&[]atomic.Uint64{})
 	for _, l := range ls {
 		source, key, value := audit.SplitLabel(l)

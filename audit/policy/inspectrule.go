@@ -171,6 +171,14 @@ func (r Rule) Ports() (ports []Port, whole bool) {
 	return ports, r.anyPort
 }
 
+// EveryPort tells whether the rule is about every port, at least of TCP.
+func (r Rule) EveryPort() bool {
+	ports, whole := r.Ports()
+	return whole || slices.ContainsFunc(ports, func(p Port) bool {
+		return p.TCP && (p.All || p.First <= 1 && p.Last == 65535 && p.Name == "")
+	})
+}
+
 // Listens tells whether an end has a port by a name that the rule asks for, and
 // whether that is certain.
 func (r Rule) Listens(p *audit.Peer, port Port) (is, sure bool) {

@@ -19,14 +19,35 @@ type memo struct {
 	made  atomic.Int64 // answers that were not found
 }
 
-// A memo begins small, since many an engine is asked but little.
+// A memo begins small, since many an engine is asked but little, and grows by
+// these many bits when an eighth may be full: in a fuller one questions push each
+// other out.
 const (
+	memoFull      = 8
 	memoBits      = 16
 	memoBitsFirst = 8
+	memoBitsMore  = 4
 )
 
 func newMemo(bits int) *memo {
 	return &memo{slots: make([][2]atomic.Pointer[remembered], 1<<bits), shift: 64 - bits}
+}
+
+// grown is a larger memo with the same answers.
+func (m *memo) grown() *memo {
+	next := newMemo(64 - m.shift + memoBitsMore)
+	for i := range m.slots {
+		for k := range m.slots[i] {
+			r := m.slots[i][k].Load()
+			if r == nil {
+				continue
+			}
+			at := next.slot(&audit.Query{Direction: r.direction, Protocol: r.protocol, Port: r.port}, r.subject, r.peer)
+			at[1].Store(at[0].Load())
+			at[0].Store(r)
+		}
+	}
+	return next
 }
 
 // remembered is a question about a connection and its answer.
@@ -36,7 +57,7 @@ type remembered struct {
 	direction         audit.Direction
 	protocol          audit.Protocol
 	subjectIP, peerIP netip.Addr
-	answer            audit.Decision
+	answer            *audit.Decision
 }
 
 // A place is where a label set lies.
@@ -71,25 +92,25 @@ func (r *remembered) is(q *audit.Query, subject, peer place) bool {
 // there are absent. The labels of both ends must not be changed afterwards.
 func (e *Engine) Decide(q audit.Query) audit.Decision {
 	if q.HTTP != nil || q.DNS != "" || q.SNI != "" || q.Subject == nil || q.Peer == nil || len(q.Subject.Labels) == 0 || len(q.Peer.Labels) == 0 {
-		return e.decide(q)
+		return *e.decide(q)
 	}
 	subject, peer := placeOf(q.Subject.Labels), placeOf(q.Peer.Labels)
 	m := e.remembered()
 	at := m.slot(&q, subject, peer)
 	latest := at[0].Load()
 	if latest.is(&q, subject, peer) {
-		return latest.answer
+		return *latest.answer
 	}
 	if r := at[1].Load(); r.is(&q, subject, peer) {
-		return r.answer
+		return *r.answer
 	}
 	r := &remembered{subject, peer, q.Port, q.Direction, q.Protocol, q.Subject.IP, q.Peer.IP, e.decide(q)}
 	at[1].Store(latest)
 	at[0].Store(r)
-	if m.made.Add(1) == 1<<memoBitsFirst && m.shift > 64-memoBits {
-		e.memo.CompareAndSwap(m, newMemo(memoBits))
+	if m.made.Add(1) == int64(len(m.slots)/memoFull) && len(m.slots) < 1<<memoBits {
+		e.memo.CompareAndSwap(m, m.grown())
 	}
-	return r.answer
+	return *r.answer
 }
 
 // remembered is the memo, made when it is first needed.

@@ -28,7 +28,7 @@ func TestWhatIsRememberedIsWhatWouldBeDecided(t *testing.T) {
 					for _, port := range []uint16{80, 8080, 53} {
 						for _, proto := range []audit.Protocol{audit.TCP, audit.UDP, audit.ICMPv4, audit.ICMPv6} {
 							q := audit.Query{Direction: d, Subject: s, Peer: p, Protocol: proto, Port: port}
-							if diff := cmp.Diff(e.decide(q), e.Decide(q)); diff != "" {
+							if diff := cmp.Diff(*e.decide(q), e.Decide(q)); diff != "" {
 								t.Fatalf("%+v: %s", q, diff)
 							}
 						}

@@ -23,8 +23,9 @@ type plan struct {
 	why       string           // why isolated is maybe
 	ends      map[portEnd]ends // of ranges that begin at a port name
 
-	mu    sync.RWMutex
-	given map[question]*audit.Decision
+	mu      sync.RWMutex
+	given   map[question]*audit.Decision
+	answers []*audit.Decision // the first of those given that differ
 }
 
 // applied is a rule with how certain it is that its section is about the subject.
@@ -78,7 +79,7 @@ func (id *identity) forget() {
 		for i := range kept {
 			if p := kept[i].plan; p != nil {
 				p.mu.Lock()
-				p.given = map[question]*audit.Decision{}
+				p.given, p.answers = map[question]*audit.Decision{}, nil
 				p.mu.Unlock()
 			}
 		}

@@ -54,7 +54,7 @@ func overbroadAllow(p *audit.Pass) {
 // tooMuch says what a rule opens beyond its use; "" if that is not much.
 func tooMuch(r policy.Rule, u *usage) string {
 	var out []string
-	if everyPort(r) && len(u.ports) <= usedFew {
+	if r.EveryPort() && len(u.ports) <= usedFew {
 		out = append(out, "opens every port, and used were "+portsUsed(u))
 	}
 	if anybody(r) && len(u.peers) <= usedFew && !unnamed(u) {

@@ -2,17 +2,9 @@ package rules
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/segproof/segproof/audit"
 	"github.com/segproof/segproof/audit/policy"
-)
-
-// What is said of a rule that was not used, or hardly, rests on silence: on a
-// window this long in which nothing was missed.
-const (
-	usageWindow  = 30 * 24 * time.Hour
-	usagePercent = 99
 )
 
 // A usage is what one rule of one policy was seen to allow.
@@ -127,12 +119,11 @@ func eachAllow(p *audit.Pass, do func(policy.Rule)) {
 	}
 }
 
-// watched tells whether the window is long enough, and was seen whole, for what
-// was not seen in it to mean something.
+// watched tells whether the window is such that what was not seen in it means
+// something.
 func watched(p *audit.Pass) bool {
-	c := p.Seen()
-	return c.To.Sub(c.From) >= usageWindow && c.Percent() >= usagePercent &&
-		c.Lost == 0 && c.Folded == 0 && c.BadRecords == 0 && len(c.SilentNodes) == 0 && len(p.Gaps) == 0
+	long, whole := p.Seen().Conclusive()
+	return long && whole
 }
 
 // inForce tells whether a policy was in force, as it is, all the window long. One

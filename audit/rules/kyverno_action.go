@@ -8,16 +8,24 @@ import (
 	"github.com/segproof/segproof/audit"
 )
 
-// audits says which parts of a Kyverno policy block nothing somewhere; nil for a
-// policy that blocks, and for one that validates nothing.
-func audits(p *audit.Pass, o *audit.Object) []string {
+// A slack is where a Kyverno policy blocks nothing, and why.
+type slack struct {
+	lines     []string
+	audited   bool            // its own action is the reason, at least in part
+	by        []*audit.Object // exceptions that are
+	undecided bool            // whether exceptions take it away from a namespace can't be told
+}
+
+// slackOf says where a Kyverno policy blocks nothing; no lines for a policy that
+// blocks, and for one that validates nothing.
+func slackOf(p *audit.Pass, o *audit.Object) slack {
 	switch o.Kind {
 	case "ClusterPolicy", "Policy":
-		return auditedRules(p, o)
+		return slackOfRules(p, o)
 	case "ValidatingPolicy", "NamespacedValidatingPolicy", "ImageValidatingPolicy", "NamespacedImageValidatingPolicy":
-		return auditedActions(o)
+		return slackOfActions(p, o)
 	}
-	return nil
+	return slack{}
 }
 
 // enforces tells whether a Kyverno policy blocks something somewhere.
@@ -26,30 +34,48 @@ func enforces(p *audit.Pass, o *audit.Object) bool {
 	switch o.Kind {
 	case "ClusterPolicy", "Policy":
 		return slices.ContainsFunc(children(spec, "rules"), func(r map[string]any) bool {
-			return validates(r) && atAdmission(spec) && auditedIn(p, o, r) != everywhere
+			if !validates(r) || !atAdmission(spec) {
+				return false
+			}
+			e := effectOf(p, o, r)
+			return e.blocks()
 		})
 	case "ValidatingPolicy", "NamespacedValidatingPolicy", "ImageValidatingPolicy", "NamespacedImageValidatingPolicy":
-		return len(auditedActions(o)) == 0
+		return len(slackOfActions(p, o).lines) == 0
 	}
 	return false
 }
 
-// auditedRules says which validating rules of a kyverno.io policy block nothing
-// somewhere.
-func auditedRules(p *audit.Pass, o *audit.Object) []string {
+// slackOfRules looks at the validating rules of a kyverno.io policy.
+func slackOfRules(p *audit.Pass, o *audit.Object) slack {
 	spec := child(o.Raw, "spec")
-	var out []string
+	var out slack
 	for _, r := range children(spec, "rules") {
 		name := text(r, "name")
-		switch where := auditedIn(p, o, r); {
+		switch {
 		case !validates(r):
 		case !atAdmission(spec):
-			out = append(out, fmt.Sprintf("rule %s is not applied at admission (admission: false)", name))
-		case where != "":
-			out = append(out, fmt.Sprintf("rule %s: %s", name, where))
+			out.audited = true
+			out.lines = append(out.lines, fmt.Sprintf("rule %s is not applied at admission (admission: false)", name))
+		default:
+			e := effectOf(p, o, r)
+			for _, line := range e.lines() {
+				out.lines = append(out.lines, fmt.Sprintf("rule %s: %s", name, line))
+			}
+			out.audited = out.audited || len(e.audited) > 0
+			out.undecided = out.undecided || e.undecided
+			out.except(e.by)
 		}
 	}
 	return out
+}
+
+func (s *slack) except(by []*audit.Object) {
+	for _, o := range by {
+		if !slices.Contains(s.by, o) {
+			s.by = append(s.by, o)
+		}
+	}
 }
 
 func validates(rule map[string]any) bool {
@@ -59,42 +85,6 @@ func validates(rule map[string]any) bool {
 func atAdmission(spec map[string]any) bool {
 	on, ok := spec["admission"].(bool)
 	return on || !ok
-}
-
-// everywhere is what auditedIn says of a rule that blocks nowhere.
-const everywhere = "failure action Audit"
-
-// auditedIn says where a rule's effective action is Audit: everywhere, or in
-// which of the namespaces that exist; "" if nowhere.
-func auditedIn(p *audit.Pass, o *audit.Object, rule map[string]any) string {
-	spec := child(o.Raw, "spec")
-	audited := isAudit(actionIn(spec, rule, audit.Namespace{Name: o.Namespace}))
-	if !overrides(spec, rule) {
-		if audited {
-			return everywhere
-		}
-		return ""
-	}
-	var in []string
-	enforced := false
-	for _, ns := range p.Namespaces {
-		if p.IsSystem(ns.Name) || o.Namespace != "" && o.Namespace != ns.Name {
-			continue
-		}
-		if isAudit(actionIn(spec, rule, ns)) {
-			in = append(in, ns.Name)
-		} else {
-			enforced = true
-		}
-	}
-	switch {
-	case len(in) == 0 && (enforced || !audited):
-		return ""
-	case !enforced && audited:
-		return everywhere
-	}
-	slices.Sort(in)
-	return "failure action Audit in " + strings.Join(in, ", ")
 }
 
 func overrides(spec, rule map[string]any) bool {
@@ -138,7 +128,7 @@ func imageAction(rule map[string]any) string {
 func isAudit(action string) bool { return strings.EqualFold(action, "Audit") }
 
 // overrideNames tells whether an override is for a namespace: by name, with
-// wildcards, and by its labels.
+// wildcards, and by its labels; one that asks for neither is for all.
 func overrideNames(ov map[string]any, ns audit.Namespace) bool {
 	named := strs(ov, "namespaces")
 	if len(named) > 0 && !slices.ContainsFunc(named, func(n string) bool { return wildcard(n, ns.Name) }) {
@@ -147,21 +137,25 @@ func overrideNames(ov map[string]any, ns audit.Namespace) bool {
 	if sel, ok := ov["namespaceSelector"].(map[string]any); ok {
 		return labelsMatch(sel, ns.Labels) == yes
 	}
-	return len(named) > 0
+	return len(named) > 0 || ov["namespaces"] == nil
 }
 
-// auditedActions says whether a policy of policies.kyverno.io denies nothing.
-// Without validationActions Kyverno denies.
-func auditedActions(o *audit.Object) []string {
+// slackOfActions looks at a policy of policies.kyverno.io. Without
+// validationActions Kyverno denies.
+func slackOfActions(p *audit.Pass, o *audit.Object) slack {
 	spec := child(o.Raw, "spec")
 	if on, ok := child(child(spec, "evaluation"), "admission")["enabled"].(bool); ok && !on {
-		return []string{"not applied at admission (evaluation.admission.enabled: false)"}
+		return slack{audited: true, lines: []string{"not applied at admission (evaluation.admission.enabled: false)"}}
 	}
-	actions := strs(spec, "validationActions")
-	if len(actions) == 0 || slices.Contains(actions, "Deny") {
-		return nil
+	if actions := strs(spec, "validationActions"); len(actions) > 0 && !slices.Contains(actions, "Deny") {
+		return slack{audited: true, lines: []string{"validationActions: " + strings.Join(actions, ", ")}}
 	}
-	return []string{"validationActions: " + strings.Join(actions, ", ")}
+	m, by := exceptedCEL(p, o.Ref)
+	out := slack{by: by, undecided: m == unknown}
+	for _, e := range by {
+		out.lines = append(out.lines, "taken away everywhere by "+e.String())
+	}
+	return out
 }
 
 // guardsNetwork tells whether a Kyverno policy is about the network or security:

@@ -91,7 +91,8 @@ func (g generatingPolicy) state(p *audit.Pass, ns audit.Namespace) (match, strin
 	if m == no || len(g.generated(p, ns)) > 0 {
 		return m, ""
 	}
-	m = and(m, not(exceptedCEL(p, g.policy.Ref)))
+	excepted, _ := exceptedCEL(p, g.policy.Ref)
+	m = and(m, not(excepted))
 	if !g.decidable() {
 		m = and(m, unknown)
 	}
@@ -134,46 +135,35 @@ func isCEL(o *audit.Object) bool { return strings.HasPrefix(o.APIVersion, "polic
 // exceptedRule tells whether a PolicyException of kyverno.io takes an object out
 // of a rule.
 func exceptedRule(p *audit.Pass, rule audit.PolicyRef, t trigger) match {
-	name := rule.Name
-	if rule.Namespace != "" {
-		name = rule.Namespace + "/" + name
-	}
 	m := no
-	for _, o := range p.Kyverno {
-		if o.Kind != "PolicyException" || isCEL(o) {
-			continue
-		}
-		spec := child(o.Raw, "spec")
-		for _, e := range children(spec, "exceptions") {
-			named := slices.ContainsFunc(strs(e, "ruleNames"), func(r string) bool { return wildcard(r, rule.Rule) })
-			if named && text(e, "policyName") == name {
-				m = or(m, matchesTrigger(spec, t))
-			}
-		}
+	for _, o := range exceptionsFrom(p, rule) {
+		m = or(m, and(matchesTrigger(child(o.Raw, "spec"), t), unconditional(o)))
 	}
 	return m
 }
 
-// exceptedCEL tells whether a PolicyException of policies.kyverno.io takes
-// objects out of a policy. Which ones is said in CEL.
-func exceptedCEL(p *audit.Pass, policy audit.Ref) match {
+// exceptedCEL tells whether PolicyExceptions of policies.kyverno.io take a whole
+// policy away, and which do. What their conditions say in CEL is unknown, and so
+// is what one leaves that is for certain images or values.
+func exceptedCEL(p *audit.Pass, policy audit.Ref) (match, []*audit.Object) {
 	m := no
+	var by []*audit.Object
 	for _, o := range p.Kyverno {
 		if o.Kind != "PolicyException" || !isCEL(o) || ended(o, now(p)) {
 			continue
 		}
 		spec := child(o.Raw, "spec")
-		for _, r := range children(spec, "policyRefs") {
-			switch {
-			case text(r, "name") != policy.Name || text(r, "kind") != policy.Kind:
-			case len(children(spec, "matchConditions")) == 0:
-				m = yes
-			default:
-				m = or(m, unknown)
-			}
+		switch {
+		case !slices.ContainsFunc(children(spec, "policyRefs"), func(r map[string]any) bool {
+			return text(r, "name") == policy.Name && text(r, "kind") == policy.Kind
+		}):
+		case len(children(spec, "matchConditions"))+len(strs(spec, "images"))+len(strs(spec, "allowedValues")) > 0:
+			m = or(m, unknown)
+		default:
+			m, by = yes, append(by, o)
 		}
 	}
-	return m
+	return m, by
 }
 
 // ended tells whether an exception of policies.kyverno.io is over by its own

@@ -20,7 +20,8 @@ var KyvernoMutateAbsent = &audit.Rule{
 			"is selected by none of the policies that count on it.",
 		Fix: "Restart the pods (`kubectl -n NAMESPACE rollout restart`) while Kyverno answers, and see that the mutating webhook does not ignore failures; " +
 			"or set the label in the workload's own manifest.",
-		Blind: "Only labels are followed, of pods, set by `patchStrategicMerge` of a kyverno.io policy: other parts of a pod are not kept, and no CEL is evaluated. " +
+		Blind: "Only labels are followed, of pods, set by `patchStrategicMerge` of a kyverno.io policy, or by `patchesJson6902` that only adds and is written as JSON or one plain " +
+			"field a line. Annotations and other parts of a pod are not kept; of a MutatingPolicy (policies.kyverno.io) nothing is followed, since no CEL is evaluated. " +
 			"Pods older than the policy's last change, and manifests from a repository, are not judged. A rule with preconditions or conditional anchors is withheld.",
 	},
 	References: []string{"NIST 800-53 CM-6"},
@@ -116,6 +117,7 @@ func labelRules(p *audit.Pass) []*labelRule {
 		}
 		for _, r := range children(child(o.Raw, "spec"), "rules") {
 			labels := labelsGiven(child(child(child(child(r, "mutate"), "patchStrategicMerge"), "metadata"), "labels"))
+			maps.Copy(labels, labelsPatched(text(child(r, "mutate"), "patchesJson6902")))
 			if len(labels) > 0 && len(children(child(r, "mutate"), "targets")) == 0 {
 				out = append(out, &labelRule{o, text(r, "name"), r, labels})
 			}

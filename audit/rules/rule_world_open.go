@@ -22,7 +22,7 @@ var WorldOpen = &audit.Rule{
 	},
 	References: []string{"NIST 800-53 SC-7", "ATT&CK T1133"},
 	Check: func(p *audit.Pass) {
-		worldOpen(p, func(r policy.Rule) bool { return r.Direction() == audit.Ingress && everyPort(r) })
+		worldOpen(p, func(r policy.Rule) bool { return r.Direction() == audit.Ingress && r.EveryPort() })
 	},
 }
 
@@ -42,7 +42,7 @@ var WorldOpenPort = &audit.Rule{
 	Check: func(p *audit.Pass) {
 		worldOpen(p, func(r policy.Rule) bool {
 			ports, whole := r.Ports()
-			return (whole || len(ports) > 0) && !(r.Direction() == audit.Ingress && everyPort(r)) && !(r.Direction() == audit.Egress && dnsOnly(r))
+			return (whole || len(ports) > 0) && !(r.Direction() == audit.Ingress && r.EveryPort()) && !(r.Direction() == audit.Egress && dnsOnly(r))
 		})
 	},
 }
@@ -73,14 +73,6 @@ func worldOpen(p *audit.Pass, ours func(policy.Rule) bool) {
 			return fmt.Sprintf("%s lets pods call the whole world (%s)", k.policy.Name, places), ""
 		}
 		return fmt.Sprintf("%s lets the whole world in (%s)", k.policy.Name, places), ""
-	})
-}
-
-// everyPort tells whether a rule is about every port, at least of TCP.
-func everyPort(r policy.Rule) bool {
-	ports, whole := r.Ports()
-	return whole || slices.ContainsFunc(ports, func(p policy.Port) bool {
-		return p.TCP && (p.All || p.First <= 1 && p.Last == 65535 && p.Name == "")
 	})
 }
 

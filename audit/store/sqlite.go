@@ -70,6 +70,15 @@ func openSQLite(path string) (*sqliteFile, error) {
 	return &sqliteFile{w, r}, nil
 }
 
+// isMissing tells whether there is no database yet: no file, or an empty one.
+func isMissing(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist)
+	}
+	return info.Mode().IsRegular() && info.Size() == 0
+}
+
 // check reads the whole file, and tells whether it is sound.
 func (f *sqliteFile) check(ctx context.Context) error {
 	var told string

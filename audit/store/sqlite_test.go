@@ -45,10 +45,52 @@ func TestADamagedFileIsSetAsideAndTheReportSaysSo(t *testing.T) {
 				t.Errorf("problems are %v, want the note %v", got.Problems, s.Notes())
 			}
 			s.Close()
-			if s = open(t, "sqlite:"+path, Options{}); len(s.Notes()) != 0 {
-				t.Errorf("the new file is told of again: %v", s.Notes())
+			if s = open(t, "sqlite:"+path, Options{}); len(s.Notes()) != 1 || !strings.Contains(s.Notes()[0], "is new: what was seen before") {
+				t.Errorf("of the new file is told %q", s.Notes())
 			}
 		})
+	}
+}
+
+func TestAFileThatWasDeletedIsSaidToBeNewForADayAlsoAfterARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	reopened := func(s *Store) *Store {
+		if s != nil {
+			s.Close()
+		}
+		return open(t, "sqlite:"+path, Options{})
+	}
+	age := func(s *Store, d time.Duration) *Store {
+		at := time.Now().Add(-d).UTC().Format(time.RFC3339)
+		if err := s.Remember(t.Context(), bornKey, []byte(at)); err != nil {
+			t.Fatal(err)
+		}
+		return reopened(s)
+	}
+	isNew := func(s *Store, want int) {
+		t.Helper()
+		notes := s.Notes()
+		if len(notes) != want || want == 1 && !strings.HasPrefix(notes[0], "the store "+path+" is new: what was seen before ") {
+			t.Fatalf("notes are %q, want %d", notes, want)
+		}
+	}
+	s := reopened(nil)
+	isNew(s, 1)
+	s = reopened(s)
+	isNew(s, 1)
+	s = age(s, young-time.Minute)
+	isNew(s, 1)
+	s = age(s, young+time.Minute)
+	isNew(s, 0)
+	s.Close()
+	for _, end := range []string{"", "-wal", "-shm"} {
+		_ = os.Remove(path + end)
+	}
+	s = reopened(nil)
+	isNew(s, 1)
+	keep(t, s, batch("a", 3, noon()))
+	if got := kept(t, s, time.Time{}); len(got.Problems) != 0 {
+		t.Errorf("what is new is no problem of traffic: %v", got.Problems)
 	}
 }
 

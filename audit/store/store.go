@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,8 @@ type Store struct {
 	db       database
 	calendar calendar
 	options  Options
+	path     string    // of a file
+	born     time.Time // when that file was made; zero if nobody knows
 	notes    []string
 	lost     []audit.Problem // what every reader must know of
 
@@ -101,6 +104,7 @@ func (s *Store) openFile(ctx context.Context, path string) error {
 }
 
 func (s *Store) tryFile(ctx context.Context, path string) error {
+	made := isMissing(path)
 	db, err := openSQLite(path)
 	if err != nil {
 		return err
@@ -109,12 +113,41 @@ func (s *Store) tryFile(ctx context.Context, path string) error {
 	if err := db.check(ctx); err != nil {
 		return s.closedUnless(err)
 	}
-	return s.closedUnless(migrate(ctx, db, dialect{
+	err = migrate(ctx, db, dialect{
 		byDay:   "WITHOUT ROWID",
 		tables:  "SELECT COUNT(*) FROM sqlite_schema",
 		exists:  "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_versions'",
 		address: path,
-	}))
+	})
+	if err == nil {
+		s.path = path
+		err = s.dateBirth(ctx, made)
+	}
+	return s.closedUnless(err)
+}
+
+const (
+	bornKey = "store/born"
+	// young is for how long readers are told that a file is new: as far back as
+	// most reports look.
+	young = 24 * time.Hour
+)
+
+// dateBirth remembers when a file was made, or recalls it. One that was lost or
+// deleted looks like the first one ever, so of both the same is said.
+func (s *Store) dateBirth(ctx context.Context, made bool) error {
+	if made {
+		s.born = time.Now().UTC().Truncate(time.Second)
+		return s.Remember(ctx, bornKey, []byte(s.born.Format(time.RFC3339)))
+	}
+	b, err := s.Recall(ctx, bornKey)
+	if err != nil || b == nil {
+		return err
+	}
+	if s.born, err = time.Parse(time.RFC3339, string(b)); err != nil {
+		s.notes = append(s.notes, "it is not known when the store was made: "+oneLine(err))
+	}
+	return nil
 }
 
 func (s *Store) closedUnless(err error) error {
@@ -130,7 +163,16 @@ func (s *Store) Close() error { return s.db.close() }
 
 // Notes says, one line each, what is not as it was when the store was last
 // used. What readers must know of is a problem in their traffic as well.
-func (s *Store) Notes() []string { return s.notes }
+//
+// For its first day a file is said to be new: it may be there because another
+// was lost, and what that one held is missed in what is told until then.
+func (s *Store) Notes() []string {
+	if age := time.Since(s.born); len(s.lost) > 0 || s.born.IsZero() || age >= young {
+		return s.notes
+	}
+	return append(slices.Clip(s.notes), fmt.Sprintf("the store %s is new: what was seen before %s is not in this report",
+		audit.Clean(s.path), s.born.Format(time.RFC3339)))
+}
 
 // Expire drops the conversations whose last flow was before the day of that
 // time, and all that only they needed.

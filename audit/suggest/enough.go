@@ -2,16 +2,8 @@ package suggest
 
 import (
 	"errors"
-	"time"
 
 	"github.com/segproof/segproof/audit"
-)
-
-// What was observed stands for all that is needed only once this much was: the
-// rules about what was not used ask for the same.
-const (
-	useWindow  = 30 * 24 * time.Hour
-	usePercent = 99
 )
 
 var (
@@ -25,12 +17,13 @@ var (
 // for; nil if it can.
 func (w *work) enough(o *audit.Object) error {
 	c := w.seen
-	switch {
-	case w.traffic == nil || c == nil:
+	if w.traffic == nil || c == nil {
 		return errNoFlows
-	case c.To.Sub(c.From) < useWindow:
+	}
+	switch long, whole := c.Conclusive(); {
+	case !long:
 		return errWindow
-	case c.Percent() < usePercent || c.Lost > 0 || c.Folded > 0 || c.BadRecords > 0 || len(c.SilentNodes) > 0 || len(c.Gaps) > 0:
+	case !whole:
 		return errNotSeen
 	case o.Created.After(c.From) || o.Changed.After(c.From):
 		return errReplaced

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/segproof/segproof/audit"
-	"github.com/segproof/segproof/audit/policy"
 )
 
 // A breadth is what of a rule is too wide.
@@ -33,21 +32,13 @@ func (w *work) broad(o *audit.Object, d audit.Direction) map[int]breadth {
 			is, sure := r.Matches(anybody, anybody)
 			b := out[i]
 			b.peers = b.peers || is || !sure || r.World() != ""
-			b.ports = b.ports || everyPort(r)
+			b.ports = b.ports || r.EveryPort()
 			if b != (breadth{}) {
 				out[i] = b
 			}
 		}
 	}
 	return out
-}
-
-// everyPort tells whether a rule is about every port, at least of TCP.
-func everyPort(r policy.Rule) bool {
-	ports, whole := r.Ports()
-	return whole || slices.ContainsFunc(ports, func(p policy.Port) bool {
-		return p.TCP && (p.All || p.First <= 1 && p.Last == 65535 && p.Name == "")
-	})
 }
 
 // narrowed are the rules that stand for one: for those who used it, on the ports

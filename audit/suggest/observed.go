@@ -27,14 +27,24 @@ type questionKey struct {
 	port          uint16
 	labels, peers int // numbers of the label sets
 	ip            netip.Addr
-	owner, other  audit.Ref
+	owner, other  int // numbers of the workloads
 }
 
 func (w *work) key(q *question) questionKey {
 	return questionKey{
 		q.Direction, q.Protocol, q.Port, w.sets.Number(q.Subject.Labels), w.sets.Number(q.Peer.Labels),
-		q.Peer.IP, q.Subject.Workload, q.Peer.Workload,
+		q.Peer.IP, w.number(q.Subject.Workload), w.number(q.Peer.Workload),
 	}
+}
+
+// number is that of a workload, whose name is long.
+func (w *work) number(ref audit.Ref) int {
+	n, ok := w.refs[ref]
+	if !ok {
+		n = len(w.refs)
+		w.refs[ref] = n
+	}
+	return n
 }
 
 // mostNames bounds the names that are kept of one address.
@@ -78,7 +88,7 @@ func (w *work) ask() {
 		namespace string
 		i         int
 	}
-	seen := map[questionKey]place{}
+	seen := make(map[questionKey]place, len(w.traffic.Conversations))
 	for i := range w.traffic.Conversations {
 		c := &w.traffic.Conversations[i]
 		if c.Opened == 0 || c.IsNoise() || nobody(&c.From) || nobody(&c.To) {

@@ -67,18 +67,23 @@ func (t *trial) past(namespace string) {
 		if q.carried && before.Answer == audit.Allow && (after.Answer != audit.Allow || after.L7 && !before.L7) {
 			t.broken = append(t.broken, *q)
 		}
-		t.compare(&q.Query, person{owner: q.subject()}, person{owner: q.peer()}, false)
+		if opens(before, after) {
+			t.open(&q.Query, before, person{owner: q.subject()}, person{owner: q.peer()}, false)
+		}
 	}
 }
 
-// compare notes what opens.
-func (t *trial) compare(q *audit.Query, subject, peer person, probe bool) {
-	before, after := t.w.engine.Decide(*q), t.after.Decide(*q)
-	opens := before.Answer != audit.Allow && after.Answer != audit.Deny && before.Answer != after.Answer
-	unproxied := before.Answer == audit.Allow && before.L7 && after.Answer == audit.Allow && !after.L7
-	if !opens && !unproxied {
-		return
+// opens tells whether more is let through, or the same without a proxy.
+func opens(before, after audit.Decision) bool {
+	if before.Answer == audit.Allow {
+		return before.L7 && after.Answer == audit.Allow && !after.L7
 	}
+	return after.Answer != audit.Deny && before.Answer != after.Answer
+}
+
+// open notes what opens.
+func (t *trial) open(q *audit.Query, before audit.Decision, subject, peer person, probe bool) {
+	unproxied := before.Answer == audit.Allow
 	t.opens.add(q, subject.owner, peer.owner, probe)
 	if t.may != nil && (unproxied || peer.anybody || probe || !t.may(subject.owner, peer.owner, q)) {
 		t.beyond.add(q, subject.owner, peer.owner, probe)
@@ -128,7 +133,9 @@ func (t *trial) direction(s policy.Spec, d audit.Direction, peers []person) erro
 			}
 			for _, p := range ports {
 				q := audit.Query{Direction: d, Subject: &subjects[i].peer, Peer: &peers[k].peer, Protocol: p.proto, Port: p.number}
-				t.compare(&q, subjects[i], peers[k], p.probe)
+				if before := t.w.engine.Decide(q); opens(before, t.after.Decide(q)) {
+					t.open(&q, before, subjects[i], peers[k], p.probe)
+				}
 			}
 		}
 	}

@@ -171,12 +171,43 @@ func scalar(v any) string {
 	if !ok {
 		return fmt.Sprint(nullable(v))
 	}
+	if bare(s) {
+		return s
+	}
+	if digits(s) {
+		return `"` + s + `"`
+	}
 	data, err := yaml.Marshal(s)
 	out := strings.TrimSuffix(string(data), "\n")
 	if err != nil || strings.Contains(out, "\n") {
 		return quoted(s)
 	}
 	return out
+}
+
+// bare tells of most texts, without asking the YAML library, which takes long,
+// that they need no quotes: names that begin with a letter and are not a word of
+// YAML itself.
+func bare(s string) bool {
+	if s == "" || !letter(s[0]) || s[len(s)-1] == ':' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !letter(c) && (c < '0' || c > '9') && strings.IndexByte("-_./:", c) < 0 {
+			return false
+		}
+	}
+	return !slices.Contains(words, strings.ToLower(s))
+}
+
+func letter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+// words are those of YAML, of either version.
+var words = []string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+
+// digits tells a text that would be read as a whole number.
+func digits(s string) bool {
+	return s != "" && len(s) < 10 && '1' <= s[0] && s[0] <= '9' && strings.Trim(s, "0123456789") == ""
 }
 
 func nullable(v any) any {

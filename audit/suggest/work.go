@@ -21,13 +21,14 @@ type work struct {
 	left     int    // questions that may still be asked; negative is no bound
 	people   *people
 	sets     *audit.LabelSets
+	refs     map[audit.Ref]int     // workloads by number
 	asked    map[string][]question // what was observed, by namespace of the end that decides
 	passed   []question            // what passed, also on connections that nobody saw open
 	sheets   *sheets
 }
 
 func newWork(s *audit.Snapshot, e *policy.Engine, g *Suggester, seen *audit.Coverage) *work {
-	w := &work{inv: s.Inventory, engine: e, traffic: s.Traffic, seen: seen, left: -1, sheets: newSheets(g.Read), sets: audit.NewLabelSets()}
+	w := &work{inv: s.Inventory, engine: e, traffic: s.Traffic, seen: seen, left: -1, sheets: newSheets(g.Read), sets: audit.NewLabelSets(), refs: map[audit.Ref]int{}}
 	if g.Decisions > 0 {
 		w.left = g.Decisions
 	}

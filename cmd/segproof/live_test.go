@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	observerpb "github.com/cilium/cilium/api/v1/observer"
@@ -34,11 +37,20 @@ type apiServer struct {
 	objects map[string][]json.RawMessage // by path: /apis/apps/v1/deployments
 	kinds   map[string]string            // path → kind
 	refused string
+
+	mu      sync.Mutex
+	applied map[string]string // reports written, by path
 }
 
 func serveObjects(t *testing.T, name, refused string) (kubeconfig string) {
 	t.Helper()
-	s := &apiServer{objects: map[string][]json.RawMessage{}, kinds: map[string]string{}, refused: refused}
+	kubeconfig, _ = serveAPI(t, name, refused)
+	return kubeconfig
+}
+
+func serveAPI(t *testing.T, name, refused string) (kubeconfig string, s *apiServer) {
+	t.Helper()
+	s = &apiServer{objects: map[string][]json.RawMessage{}, kinds: map[string]string{}, refused: refused, applied: map[string]string{}}
 	for _, k := range cluster.Kinds() {
 		if len(k.Versions) > 0 {
 			s.kinds[apiPath(k.Group, k.Versions[0], k.Resource)] = k.Kind
@@ -56,7 +68,27 @@ func serveObjects(t *testing.T, name, refused string) (kubeconfig string) {
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return path, s
+}
+
+// apply takes a report as a server-side apply does.
+func (s *apiServer) apply(w http.ResponseWriter, r *http.Request) {
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		status(w, http.StatusBadRequest, "BadRequest", err.Error())
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.applied[r.URL.Path] = string(b)
+	w.Write(b)
+}
+
+// written are the paths of the reports that were applied.
+func (s *apiServer) written() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.applied))
 }
 
 func apiPath(group, version, resource string) string {
@@ -96,6 +128,10 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.refused != "" && strings.HasSuffix(path, "/"+s.refused):
 		status(w, http.StatusForbidden, "Forbidden", s.refused+` is forbidden: User "me" cannot list resource`)
+	case r.Method == http.MethodPatch && strings.HasPrefix(path, "/apis/openreports.io/"):
+		s.apply(w, r)
+	case r.URL.Query().Get("labelSelector") != "" && strings.HasPrefix(path, "/apis/openreports.io/"):
+		reply(w, map[string]any{"kind": s.kinds[path] + "List", "apiVersion": strings.TrimPrefix(path[:strings.LastIndexByte(path, '/')], "/apis/"), "metadata": map[string]any{}, "items": []any{}})
 	case strings.Contains(path, "/configmaps/"):
 		if o := s.objects[path]; len(o) == 1 {
 			w.Write(o[0])

@@ -6,6 +6,10 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
+
+	"github.com/segproof/segproof/audit"
 )
 
 // limitMemory makes Go collect garbage harder before the container's limit is
@@ -35,4 +39,16 @@ func memoryLimit(read func(string) ([]byte, error)) (int64, bool) {
 		return n, err == nil && n > 0 && n < absurd
 	}
 	return 0, false
+}
+
+// givingBack gives what the first audit left over back to the system, once: a
+// daemon reads and compiles most when it starts, and then may rest for hours.
+func givingBack(done func(audit.Trigger, *audit.Report, time.Duration, error)) func(audit.Trigger, *audit.Report, time.Duration, error) {
+	var once sync.Once
+	return func(t audit.Trigger, r *audit.Report, took time.Duration, err error) {
+		done(t, r, took, err)
+		if r != nil {
+			once.Do(debug.FreeOSMemory)
+		}
+	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/segproof/segproof/audit"
 	"github.com/segproof/segproof/config"
-	"github.com/segproof/segproof/reporters"
 	"github.com/segproof/segproof/reporters/slack"
 )
 
@@ -140,8 +139,23 @@ func quietHours(q config.QuietHours) (out slack.QuietHours, err error) {
 	return out, err
 }
 
+// rung is told of what was accepted once it is kept.
+type rung struct {
+	slack.Accepter
+	ring func()
+}
+
+// Accept is that of slack.Accepter.
+func (r rung) Accept(ctx context.Context, e audit.Exception) error {
+	if err := r.Accepter.Accept(ctx, e); err != nil {
+		return err
+	}
+	r.ring()
+	return nil
+}
+
 // wireListener builds who answers the buttons; nil if there are none.
-func wireListener(cfg *config.Config, from *slack.Reporter, memory audit.Memory, log *slog.Logger) (*slack.Listener, error) {
+func wireListener(cfg *config.Config, from *slack.Reporter, accepter slack.Accepter, log *slog.Logger) (*slack.Listener, error) {
 	if cfg.Slack.AppTokenFile == "" {
 		return nil, nil
 	}
@@ -150,7 +164,7 @@ func wireListener(cfg *config.Config, from *slack.Reporter, memory audit.Memory,
 		return nil, err
 	}
 	l, err := slack.NewListener(slack.ListenerOptions{
-		Options: o, AllowedUsers: cfg.Slack.AllowedUsers, Reporter: from, Log: log, Accepter: &reporters.Acceptances{Memory: memory},
+		Options: o, AllowedUsers: cfg.Slack.AllowedUsers, Reporter: from, Log: log, Accepter: accepter,
 	})
 	if err != nil {
 		return nil, usage("%w", err)

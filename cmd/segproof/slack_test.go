@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/segproof/segproof/audit"
+	"github.com/segproof/segproof/audit/trigger"
 	"github.com/segproof/segproof/config"
 	"github.com/segproof/segproof/reporters/slack"
 )
@@ -93,11 +97,29 @@ slack:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err := wireListener(cfg, from, nil, slog.New(slog.DiscardHandler)); err != nil || l == nil {
+	if l, err := wireListener(cfg, from, rung{}, slog.New(slog.DiscardHandler)); err != nil || l == nil {
 		t.Errorf("listener %v, error is %v", l, err)
 	}
 	if l, err := wireListener(&config.Config{}, from, nil, nil); err != nil || l != nil {
 		t.Errorf("without an app-level token: listener %v, error is %v", l, err)
+	}
+}
+
+// A keeper of exceptions that may be out of order.
+type acceptance struct{ err error }
+
+func (a acceptance) Accept(context.Context, audit.Exception) error { return a.err }
+
+func TestWhatIsAcceptedCallsForAnAuditAndWhatCouldNotBeKeptDoesNot(t *testing.T) {
+	for _, want := range []error{nil, errors.New("disk is full")} {
+		bell := trigger.NewBell()
+		r := rung{acceptance{want}, func() { bell.Ring(audit.Manual) }}
+		if err := r.Accept(t.Context(), audit.Exception{}); !errors.Is(err, want) {
+			t.Errorf("error is %v, want %v", err, want)
+		}
+		if rang := len(bell.C()) == 1; rang != (want == nil) {
+			t.Errorf("after the error %v it rang: %t", want, rang)
+		}
 	}
 }
 

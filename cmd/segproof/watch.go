@@ -9,6 +9,7 @@ type watchFlags struct {
 	inputs                          inputFlags
 	store, listen, schedule, config string
 	json, sarif                     string
+	formats                         formatFlags
 	verbose                         bool
 }
 
@@ -53,6 +54,7 @@ Everything else is set in the configuration file, see the section watch in
 	fs.StringVar(&f.schedule, "schedule", "", "when to audit, as cron says it: `CRON` such as \"0 6 * * *\" or \"@every 15m\" (default from the configuration)")
 	fs.StringVar(&f.json, "json", "", "write the record of each run to `FILE`")
 	fs.StringVar(&f.sarif, "sarif", "", "write SARIF 2.1.0 of each run to `FILE`")
+	f.formats.add(fs)
 	fs.BoolVar(&f.verbose, "verbose", false, "log what is done in detail")
 	return c
 }

@@ -57,8 +57,13 @@ func (s *safeBuffer) String() string {
 
 func watchWith(t *testing.T, args ...string) *daemon {
 	t.Helper()
+	return watchConfigured(t, patient, args...)
+}
+
+func watchConfigured(t *testing.T, text string, args ...string) *daemon {
+	t.Helper()
 	config := filepath.Join(t.TempDir(), "segproof.yaml")
-	if err := os.WriteFile(config, []byte(patient), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -146,7 +151,8 @@ func TestWatchFindsWhatASingleAuditOfTheSameFinds(t *testing.T) {
 	kubeconfig, hubble := serveObjects(t, "not-enforced", ""), serveFlows(t, "not-enforced")
 	store := "sqlite:" + filepath.Join(t.TempDir(), "segproof.db")
 
-	d := watchWith(t, "--kubeconfig", kubeconfig, "--hubble", hubble, "--since", "2000d", "--store", store)
+	record := filepath.Join(t.TempDir(), "report.json")
+	d := watchWith(t, "--kubeconfig", kubeconfig, "--hubble", hubble, "--since", "2000d", "--store", store, "--json", record)
 	d.until(t, "/healthz", func(code int, _ []byte) bool { return code == http.StatusOK })
 	d.until(t, "/readyz", func(code int, _ []byte) bool { return code == http.StatusOK })
 	first := d.report(t, func(r *audit.Report) bool { return slices.Equal(proven(r), want) })
@@ -163,11 +169,61 @@ func TestWatchFindsWhatASingleAuditOfTheSameFinds(t *testing.T) {
 			t.Errorf("no metric %s", m)
 		}
 	}
+	d.until(t, "/metrics", func(int, []byte) bool {
+		// Who is told after the page was told of what the page serves.
+		b, err := os.ReadFile(record)
+		if err != nil {
+			return false
+		}
+		told, err := audit.Decode(bytes.NewReader(b))
+		return err == nil && !told.Run.Ended.Before(first.Run.Ended)
+	})
 	d.end(t)
 
 	// Nothing is carried any more, and all is known still.
 	again := watchWith(t, "--kubeconfig", kubeconfig, "--hubble", serveFlows(t, ""), "--store", store)
-	again.report(t, func(r *audit.Report) bool { return slices.Equal(proven(r), want) })
+	known := again.report(t, func(r *audit.Report) bool { return slices.Equal(proven(r), want) })
+	for _, f := range known.Findings {
+		if !strings.HasPrefix(f.Rule, "evidence-") && f.State != audit.Unchanged {
+			t.Errorf("%s %s is served as %q, and was served before", f.Rule, f.Fingerprint, f.State)
+		}
+	}
+}
+
+func TestWatchWritesEveryFormatAndOpenReportsIntoTheCluster(t *testing.T) {
+	dir := t.TempDir()
+	kubeconfig, api := serveAPI(t, "not-enforced", "")
+	args := []string{"--kubeconfig", kubeconfig, "--hubble", serveFlows(t, "not-enforced"), "--since", "2000d", "--store", "sqlite:" + filepath.Join(dir, "s.db")}
+	formats := map[string]string{
+		"html": "<!DOCTYPE html>", "junit": "<testsuites", "markdown": "Segproof", "openreports": "kind: Report", "prometheus": "segproof_findings",
+	}
+	for name := range formats {
+		args = append(args, "--"+name, filepath.Join(dir, "report-"+name+".prom"))
+	}
+	d := watchConfigured(t, patient+"openreports: {enabled: true}\n", args...)
+	d.until(t, "/metrics", func(_ int, b []byte) bool {
+		return bytes.Contains(b, []byte(`segproof_target_send_total{status="ok",target="openreports"}`))
+	})
+	if got := api.written(); len(got) == 0 || !strings.HasPrefix(got[0], "/apis/openreports.io/") {
+		t.Errorf("reports written into the cluster are %q", got)
+	}
+	for name, want := range formats {
+		b, err := os.ReadFile(filepath.Join(dir, "report-"+name+".prom"))
+		if err != nil || !strings.Contains(strings.ToLower(string(b)), strings.ToLower(want)) {
+			t.Errorf("%s: %v, %.300s", name, err, b)
+		}
+	}
+}
+
+func TestTwoReplicasOnOneHostAreTwo(t *testing.T) {
+	a, err := replica()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := replica()
+	if host, _ := os.Hostname(); err != nil || a == b || !strings.HasPrefix(a, host+"_") {
+		t.Errorf("%q and %q, error is %v", a, b, err)
+	}
 }
 
 func TestWatchIsNotReadyAndSaysWhyWhileHubbleIsAway(t *testing.T) {

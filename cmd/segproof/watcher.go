@@ -69,7 +69,8 @@ func (w *watcher) run(ctx context.Context) error {
 
 // audits runs the auditor, where several replicas run only while this one leads.
 func (w *watcher) audits(ctx context.Context) error {
-	lead := func(ctx context.Context) error { return w.auditor.Watch(ctx, w.bell.C(), w.metrics.audited) }
+	done := givingBack(w.metrics.audited)
+	lead := func(ctx context.Context) error { return w.auditor.Watch(ctx, w.bell.C(), done) }
 	if w.lease == nil {
 		return lead(ctx)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -116,11 +117,11 @@ func (w *watcher) follow(cfg *config.Config, f *watchFlags) error {
 	w.auditor.Cluster = w.cluster
 	leads := func() bool { return true }
 	if e := cfg.Watch.LeaderElection; e.Enabled {
-		host, err := os.Hostname()
+		name, err := replica()
 		if err != nil {
-			return fmt.Errorf("leader election: find this replica's name: %w", err)
+			return err
 		}
-		w.lease = &cluster.Lease{Config: rest, Namespace: cmp.Or(e.Namespace, cluster.OwnNamespace(), "default"), Name: e.Name, Identity: host, Log: w.log}
+		w.lease = &cluster.Lease{Config: rest, Namespace: cmp.Or(e.Namespace, cluster.OwnNamespace(), "default"), Name: e.Name, Identity: name, Log: w.log}
 		leads = w.lease.Leads
 	}
 	address := cmp.Or(f.inputs.hubble, cfg.Hubble.Address)
@@ -145,6 +146,16 @@ func (w *watcher) follow(cfg *config.Config, f *watchFlags) error {
 	return nil
 }
 
+// replica is the name under which this process wants to lead: two on one host,
+// such as a laptop, are two.
+func replica() (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("leader election: find this replica's name: %w", err)
+	}
+	return host + "_" + rand.Text(), nil
+}
+
 // firstSince is how far back a daemon asks whose store knows nothing yet: one
 // that died before it first stored something loses nothing that Hubble still has.
 const firstSince = 10 * time.Minute
@@ -155,12 +166,13 @@ const firstFlows = 10 * time.Second
 // tell wires the reporters, each with a memory of what it was last told.
 func (w *watcher) tell(s streams, cfg *config.Config, f *watchFlags) error {
 	newest := &latest{}
-	to := []audit.Reporter{newest}
+	var to []audit.Reporter
 	add := func(name string, r audit.Reporter) {
 		to = append(to, counting{&reporters.SinceLast{Name: name, Memory: w.store, Reporter: r}, name, w.metrics})
 	}
-	if f.json != "" {
-		add("json", recordFile(f.json, s.out))
+	add("page", newest)
+	if err := w.files(s, f, add); err != nil {
+		return err
 	}
 	doc, err := newSarif(s, cfg, true)
 	if err != nil {
@@ -210,6 +222,23 @@ func (w *watcher) tell(s streams, cfg *config.Config, f *watchFlags) error {
 	return nil
 }
 
+// files wires the files in formats that need no configuration.
+func (w *watcher) files(s streams, f *watchFlags, add func(string, audit.Reporter)) error {
+	asked := outputFlags{json: f.json, sarif: f.sarif, formats: f.formats}
+	if _, err := asked.taken(); err != nil {
+		return err
+	}
+	if f.json != "" {
+		add("json", recordFile(f.json, s.out))
+	}
+	formats := f.formats.wire(s, true)
+	for _, name := range slices.Sorted(maps.Keys(formats)) {
+		// The file and the objects in the cluster are told apart.
+		add(name+"-file", formats[name])
+	}
+	return nil
+}
+
 // chat wires Slack, its buttons, and what was accepted there.
 func (w *watcher) chat(s streams, cfg *config.Config, add func(string, audit.Reporter)) error {
 	if !cfg.Slack.Enabled() {
@@ -221,7 +250,9 @@ func (w *watcher) chat(s streams, cfg *config.Config, add func(string, audit.Rep
 	}
 	add("slack", r)
 	w.auditor.Accepted = func(ctx context.Context) ([]audit.Exception, error) { return reporters.Accepted(ctx, w.store) }
-	w.buttons, err = wireListener(cfg, r, w.store, w.log.With("component", "slack"))
+	// Who accepts wants to see it: an audit at once shows the finding as accepted.
+	accepter := rung{&reporters.Acceptances{Memory: w.store}, func() { w.bell.Ring(audit.Manual) }}
+	w.buttons, err = wireListener(cfg, r, accepter, w.log.With("component", "slack"))
 	return err
 }
 

@@ -62,6 +62,7 @@ func more(n int) string {
 
 func properties(r *audit.Report) *[]setting {
 	c := &r.Coverage
+	accepted, info := leftOut(r.Findings)
 	ps := []setting{
 		{"cluster", audit.Clean(r.Cluster)},
 		{"run", audit.Clean(r.Run.ID)},
@@ -70,11 +71,28 @@ func properties(r *audit.Report) *[]setting {
 		{"flows", fmt.Sprint(c.Flows)},
 		{"lost", fmt.Sprint(c.Lost)},
 		{"workloads", strconv.Itoa(c.Workloads)},
+		{"accepted", strconv.Itoa(accepted)},
+		{"for-information", strconv.Itoa(info)},
 	}
 	if !c.From.IsZero() {
 		ps = append(ps, setting{"from", c.From.UTC().Format(time.RFC3339)}, setting{"to", c.To.UTC().Format(time.RFC3339)})
 	}
 	return &ps
+}
+
+// leftOut counts the findings that are skipped: those that were accepted, and
+// those that are only for information.
+func leftOut(fs []audit.Finding) (accepted, info int) {
+	for i := range fs {
+		switch f := &fs[i]; {
+		case f.Kind == audit.Passes:
+		case f.Suppressed != nil:
+			accepted++
+		case f.Severity == audit.Info:
+			info++
+		}
+	}
+	return accepted, info
 }
 
 // missing is what was not seen, a line each.

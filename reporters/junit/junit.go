@@ -1,5 +1,5 @@
 // Package junit writes a report as JUnit XML, which every CI system shows: each
-// finding is a test case that failed.
+// finding that somebody must act on is a test case that failed.
 //
 // # Design
 //
@@ -9,7 +9,10 @@
 // and GitLab shows only one of those that have the same, so a name holds all that
 // tells findings apart, and nothing that changes from run to run.
 //
-// What is accepted is skipped, with the reason; what was proven has passed. The
+// What is accepted is skipped, with the reason, and so is what is only for
+// information: CI systems know no word between failed and passed, and a failed
+// case turns a pipeline red that --fail-on lets pass. The suite coverage says how
+// many there are of either. What was proven has passed. The
 // suite coverage has a case for each rule: it is skipped where the rule was not
 // applied or withheld something, so that what was not seen is never green.
 package junit

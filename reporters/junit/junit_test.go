@@ -113,14 +113,18 @@ func TestTheDocumentIsTheGoldenFile(t *testing.T) {
 	}
 }
 
-func TestEachOpenFindingIsAFailureAndAnAcceptedOneIsSkipped(t *testing.T) {
+func TestEachOpenFindingIsAFailureAndWhatIsAcceptedOrForInformationIsSkipped(t *testing.T) {
 	r := canonical(t)
-	open, accepted := 0, 0
+	open, accepted, info := 0, 0, 0
 	for _, f := range r.Findings {
-		if f.Kind == audit.Fails && f.Suppressed == nil {
-			open++
-		} else if f.Kind == audit.Fails {
+		switch {
+		case f.Kind == audit.Passes:
+		case f.Suppressed != nil:
 			accepted++
+		case f.Severity == audit.Info:
+			info++
+		default:
+			open++
 		}
 	}
 	doc := read(t, written(t, r))
@@ -128,8 +132,15 @@ func TestEachOpenFindingIsAFailureAndAnAcceptedOneIsSkipped(t *testing.T) {
 		t.Errorf("%d failures, expected %d", doc.Failures, open)
 	}
 	skipped := doc.Skipped - doc.Suites[0].Skipped
-	if accepted == 0 || skipped != accepted {
-		t.Errorf("%d skipped, expected %d", skipped, accepted)
+	if accepted == 0 || info == 0 || skipped != accepted+info {
+		t.Errorf("%d skipped, expected %d and %d", skipped, accepted, info)
+	}
+	said := map[string]string{}
+	for _, p := range *doc.Suites[0].Properties {
+		said[p.Name] = p.Value
+	}
+	if said["accepted"] != fmt.Sprint(accepted) || said["for-information"] != fmt.Sprint(info) {
+		t.Errorf("of %d and %d that are skipped it says %v", accepted, info, said)
 	}
 }
 

@@ -102,7 +102,7 @@ func (e *Engine) weigh(p *plan, a *ask) audit.Decision {
 	o := p.outcome(a)
 	d := e.settle(p, a, &o)
 	// Where nothing isolates, Cilium lets the proxy pass everything.
-	d.L7 = d.Reason == audit.AllowedByRule && (o.proxied || o.dns && !o.plain) && p.isolated != no
+	d.L7 = d.Reason == audit.AllowedByRule && o.isProxied() && p.isolated != no
 	return d
 }
 
@@ -125,6 +125,8 @@ func (e *Engine) settle(p *plan, a *ask, o *outcome) audit.Decision {
 		return *undetermined(e.unreadable)
 	case o.mayAllow && !o.open && p.refuses && p.quarrels(a):
 		return *undetermined("one rule asks for an authentication that always fails, and another does not")
+	case o.mayAllow && !o.open && p.isolated != no && o.blurred():
+		return *undetermined(why)
 	case o.mayAllow && !o.open && o.refused:
 		return audit.Decision{Answer: audit.Deny, Reason: audit.AuthRequired, Policies: o.allows}
 	case o.mayAllow && !o.open:

@@ -20,9 +20,19 @@ type outcome struct {
 	dns     bool // a rule that allows leaves it to the DNS proxy
 	plain   bool // a rule that allows opens the very port
 
+	mayPlain, mayProxy bool // a rule that may or may not match would open the port, or leave it to a proxy
+
 	mayRefuse, mayAdmit bool // a rule that may allow asks for an authentication that always fails, or does not
 
 	refused bool // a rule that allows asks for an authentication that always fails
+}
+
+// isProxied tells whether a proxy decides on, where a rule allows.
+func (o *outcome) isProxied() bool { return o.proxied || o.dns && !o.plain }
+
+// blurred tells whether it depends on a doubt if a proxy decides on.
+func (o *outcome) blurred() bool {
+	return o.mayPlain && o.isProxied() || o.mayProxy && !o.isProxied()
 }
 
 // outcome asks the rules in order, following every way that is possible.
@@ -79,6 +89,9 @@ func (o *outcome) add(step []applied, a *ask) (on, passed bool) {
 		switch {
 		case m.truth == maybe:
 			o.why = cmp.Or(o.why, r.named(m.why))
+			if r.verdict == allow {
+				o.mayPlain, o.mayProxy = o.mayPlain || !m.proxied && !m.dns, o.mayProxy || m.proxied || m.dns
+			}
 		case m.truth == yes && r.verdict == deny:
 			o.denies = join(o.denies, r.ref)
 		case m.truth == yes && r.verdict == allow:

@@ -43,7 +43,7 @@ func (d *Disk) outside(file string) string {
 // Watch is [Watch] beside the disk.
 func (d *Disk) Watch(t testing.TB, args ...string) *Daemon {
 	t.Helper()
-	enter := []string{"-t", fmt.Sprint(d.holder.PID()), "-m", "--", segproof(t)}
+	enter := []string{"-t", fmt.Sprint(d.holder.PID()), "-m", "--", segproof(t), "watch"}
 	return startDaemon(t, "segproof-watch", func(args []string) *exec.Cmd { return exec.Command("nsenter", append(enter, args...)...) }, args)
 }
 

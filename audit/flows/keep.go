@@ -92,6 +92,9 @@ func (f *Follower) keep(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
+			if pause != every {
+				f.log().Info("conversations are kept again")
+			}
 			pause = every
 		default:
 			pause = max(every, min(2*pause, keepPause))

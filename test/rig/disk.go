@@ -73,18 +73,3 @@ func (d *Disk) Free(t testing.TB) {
 		t.Fatal(err)
 	}
 }
-
-// Used is how many bytes the files of one beginning take.
-func (d *Disk) Used(t testing.TB, prefix string) (n int64) {
-	t.Helper()
-	files, err := filepath.Glob(d.outside(prefix + "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if info, err := os.Stat(f); err == nil {
-			n += info.Size()
-		}
-	}
-	return n
-}

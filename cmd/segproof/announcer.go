@@ -48,6 +48,7 @@ func (a *announcer) wait(cuts []audit.Cut) {
 	a.waiting = append(a.waiting, cuts...)
 	if n := len(a.waiting) - maxAnnounced; n > 0 {
 		a.waiting = a.waiting[n:]
+		a.log.Warn("changes are given up that collectors were not told of", "changes", n)
 	}
 	select {
 	case a.ring <- struct{}{}:
